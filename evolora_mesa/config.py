@@ -1,0 +1,379 @@
+"""The settings of a world: one typed tree that feeds YAML files, the command line, the docs and the app.
+
+Every field says what it means, its unit and its range. Numbers are strict: ``true`` is not 1, ``"3"`` is not 3,
+infinity is refused. So are unknown names and settings that contradict each other. The defaults are the world
+`ecology`. Energy has no physical unit: 1 is what one task pays at the best price of that world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+__all__ = [
+    "FAMILIES",
+    "STYLES",
+    "AdapterConfig",
+    "EconomyConfig",
+    "ForageConfig",
+    "HostConfig",
+    "PlasticityConfig",
+    "PopulationConfig",
+    "ReproductionConfig",
+    "TasksConfig",
+    "WorldConfig",
+]
+
+Style = Literal["terse", "sentence", "quoted", "ticks", "work"]
+FamilyName = Literal[
+    "word.count",
+    "math",
+    "math.multi_step",
+    "logic",
+    "string.sort",
+    "sequence",
+    "json.repair",
+    "code.format",
+    "string.ops",
+]
+STYLES: tuple[str, ...] = get_args(Style)
+FAMILIES: tuple[str, ...] = get_args(FamilyName)
+
+MOST_ENERGY = (
+    1_000_000  # energies; keeps every account far inside the ledger's 64-bit quanta (1e-6 energy each)
+)
+MOST_DEPTH = 6
+
+
+def setting(default: Any, text: str, *, unit: str = "", **limits: Any) -> Any:
+    """A pydantic field whose description carries the unit and the range that the field is checked against.
+
+    Args:
+        default: value, or a class (list, dict, model) that makes one.
+        text: what the setting means.
+        unit: unit of the value; empty for a pure number or a word.
+        **limits: a number's range as ``ge`` or ``gt`` with ``le`` or ``lt``, or other arguments of `Field`.
+    """
+    low = f"[{limits['ge']}" if "ge" in limits else f"({limits['gt']}" if "gt" in limits else ""
+    high = f"{limits['le']}]" if "le" in limits else f"{limits['lt']})" if "lt" in limits else ""
+    interval = f"{low}, {high}" if low and high else ""
+    facts = ", ".join(filter(None, (unit, interval and f"in {interval}")))
+    source: dict[str, Any] = (
+        {"default_factory": default} if isinstance(default, type) else {"default": default}
+    )
+    return Field(
+        description=f"{text}; {facts}" if facts else text,
+        json_schema_extra={"unit": unit, "interval": interval},
+        **source,
+        **limits,
+    )
+
+
+def clash(what: str, *names: str, expected: str, got: object) -> PydanticCustomError:
+    """The error of settings that contradict each other; ``names`` are those settings, without the section."""
+    return PydanticCustomError(
+        "clash",
+        "{what}: expected {expected}, got {got}",
+        {"what": what, "names": names, "expected": expected, "got": got},
+    )
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _repeated(values: Sequence[str]) -> str | None:
+    """The first value that occurs twice."""
+    return next((value for position, value in enumerate(values) if value in values[:position]), None)
+
+
+Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+FamilyNames = Annotated[tuple[FamilyName, ...], BeforeValidator(_as_tuple)]
+
+
+class Section(BaseModel):
+    """Base of all settings: immutable, strict, no unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class HostConfig(Section):
+    """The frozen language model that all organelles share, and how it is run."""
+
+    path: Text = setting("petri", "a shipped host, a Hugging Face folder, or a hub id")
+    device: str = setting(
+        "auto",
+        "cpu, cuda, cuda:0, mps; auto takes CUDA if present",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$",
+    )
+    dtype: Literal["float32", "bfloat16", "auto"] = setting("float32", "number format of the host's weights")
+    threads: int = setting(1, "CPU threads of torch", unit="threads", ge=1, le=256)
+    tune_cpu: bool = setting(True, "let process-wide CPU settings be tuned; dropped where they cost accuracy")
+    max_new_tokens: int = setting(28, "longest answer", unit="tokens", ge=1, le=4096)
+    temperature: float = setting(1.0, "sampling temperature of answers that are learned from", gt=0, le=10)
+    memory_mb: int = setting(
+        512, "memory of the key-value cache; bounds the rows decoded at once", unit="MiB", ge=1, le=1_048_576
+    )
+    max_rows: int = setting(512, "most prompts decoded at once", unit="rows", ge=1, le=65_536)
+    stop_at_newline: bool = setting(True, "an answer ends at the first line break")
+    random_weights: bool = setting(False, "negative control: same architecture, weights drawn at random")
+
+
+class AdapterConfig(Section):
+    """The LoRA adapter of an organelle: change of a weight = scaling * B @ A."""
+
+    sites: Texts = setting(("last.down_proj", "lm_head"), "linear layers that carry an adapter")
+    rank: int = setting(4, "rank of a founder's adapter", ge=1, le=8)
+    max_rank: int = setting(8, "largest rank that mutation may reach; slots are padded to it", ge=1, le=8)
+    scaling: float = setting(1.0, "factor on B @ A", gt=0, le=100)
+    initial: Literal["zero"] = setting(
+        "zero", "founders: B = 0, A normal with variance 1 / inputs, so they start as the bare host"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.rank > self.max_rank:
+            raise clash(
+                "founders' rank is too large",
+                "rank",
+                "max_rank",
+                expected=f"at most adapter.max_rank = {self.max_rank}",
+                got=self.rank,
+            )
+        if not self.sites:
+            raise clash("no adapter site", "sites", expected="at least one linear layer", got=[])
+        if twice := _repeated(self.sites):
+            raise clash("one adapter site twice", "sites", expected="every site once", got=twice)
+        return self
+
+
+class TasksConfig(Section):
+    """What is asked, and which style of answer each cell (family x depth) pays for."""
+
+    families: FamilyNames = setting(FAMILIES, "built-in task families")
+    depths: int = setting(4, "each family is asked at depths 1 to this", unit="steps", ge=1, le=MOST_DEPTH)
+    styles: dict[str, Style] = setting(
+        dict, f"paid answer style by family, over the built-in one: {', '.join(STYLES)}"
+    )
+    cell_styles: dict[str, Style] = setting(
+        dict, "paid answer style of single cells by 'family:depth'; wins over styles"
+    )
+    user_families: Texts = setting((), "own families as 'package.module:Class', asked besides `families`")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not (self.families or self.user_families):
+            raise clash("no task family", "families", expected="at least one family", got=[])
+        for name, values in (("families", self.families), ("user_families", self.user_families)):
+            if twice := _repeated(values):
+                raise clash("one task family twice", name, expected="every family once", got=twice)
+        for path in self.user_families:
+            module, _, found = path.partition(":")
+            if not (all(part.isidentifier() for part in module.split(".")) and found.isidentifier()):
+                raise clash("not a family path", "user_families", expected="'package.module:Class'", got=path)
+        for family in self.styles:
+            self._require_family(family, "styles")
+        for cell in self.cell_styles:
+            family, _, depth = cell.rpartition(":")
+            if depth not in {str(number) for number in range(1, self.depths + 1)}:
+                raise clash(
+                    "not a cell of the grid",
+                    "cell_styles",
+                    "depths",
+                    expected=f"'family:depth' with depth 1 to {self.depths}",
+                    got=cell,
+                )
+            self._require_family(family, "cell_styles")
+        return self
+
+    def _require_family(self, family: str, name: str) -> None:
+        """Names of user families are known only after their import, so any new name passes beside them."""
+        if family in self.families or (self.user_families and family not in FAMILIES):
+            return
+        raise clash(
+            "a style for a family that is not asked",
+            name,
+            "families",
+            expected=f"one of {', '.join(self.families)}",
+            got=family,
+        )
+
+
+class PopulationConfig(Section):
+    """How many organelles live, and how much each works."""
+
+    initial: int = setting(16, "founders", unit="organelles", ge=1, le=65_536)
+    maximum: int = setting(32, "most organelles alive at once", unit="organelles", ge=1, le=65_536)
+    episodes: int = setting(8, "tasks of each organelle in a generation", unit="episodes", ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.initial > self.maximum:
+            raise clash(
+                "more founders than the world holds",
+                "initial",
+                "maximum",
+                expected=f"at most population.maximum = {self.maximum}",
+                got=self.initial,
+            )
+        return self
+
+
+class EconomyConfig(Section):
+    """Where energy comes from and what costs energy."""
+
+    inflow: float = setting(
+        2.0, "new energy in each cell's pool", unit="energy per generation", ge=0, le=MOST_ENERGY
+    )
+    pool_limit: float = setting(8.0, "most that a cell's pool holds", unit="energy", ge=0, le=MOST_ENERGY)
+    price_low: float = setting(
+        0.1, "price of a success where all answers succeed, or none", unit="energy", ge=0, le=MOST_ENERGY
+    )
+    price_high: float = setting(
+        1.0, "price of a success where half the answers succeed", unit="energy", ge=0, le=MOST_ENERGY
+    )
+    success_memory: float = setting(
+        0.1, "rate of the moving average of a cell's success", unit="per generation", gt=0, le=1
+    )
+    ticket: float = setting(0.35, "cost of being alive", unit="energy per generation", ge=0, le=MOST_ENERGY)
+    prompt_token: float = setting(0.0005, "cost of a token read", unit="energy", ge=0, le=MOST_ENERGY)
+    generated_token: float = setting(0.002, "cost of a token written", unit="energy", ge=0, le=MOST_ENERGY)
+    adapter_kiloparameter: float = setting(
+        0.005, "cost of 1000 adapter parameters", unit="energy per generation", ge=0, le=MOST_ENERGY
+    )
+    endowment: float = setting(2.0, "energy that a founder starts with", unit="energy", ge=0, le=MOST_ENERGY)
+    grace: int = setting(
+        3, "unpaid tickets before an organelle is bankrupt", unit="tickets", ge=0, le=1_000_000
+    )
+    protected_age: int = setting(
+        8, "age below which no organelle dies of debt", unit="generations", ge=0, le=1_000_000
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.price_low > self.price_high:
+            raise clash(
+                "lowest price is above the highest",
+                "price_low",
+                "price_high",
+                expected=f"at most economy.price_high = {self.price_high}",
+                got=self.price_low,
+            )
+        return self
+
+
+class ForageConfig(Section):
+    """How an organelle chooses the cell it works in: Thompson sampling on expected profit, and curiosity."""
+
+    temperature: float = setting(
+        0.06, "softness of the choice among sampled profits", unit="energy", gt=0, le=MOST_ENERGY
+    )
+    exploration: float = setting(
+        0.04, "share of choices made uniformly at random", unit="probability", ge=0, le=1
+    )
+    learning_progress: float = setting(0.2, "weight of learning progress beside profit", ge=0, le=1000)
+    memory: float = setting(0.9, "share of a belief's evidence kept", unit="per generation", ge=0, le=1)
+    spill: float = setting(
+        0.5, "share of evidence that also counts for the family's other depths", ge=0, le=1
+    )
+    initial_bias: float = setting(
+        0.15, "spread of a founder's inborn preferences among cells", unit="energy", ge=0, le=MOST_ENERGY
+    )
+
+
+class PlasticityConfig(Section):
+    """How an organelle learns within its life. Step n has the rate learning_rate / (1 + n / half_life)."""
+
+    rule: Literal["three_factor", "reinforce", "hebbian", "evolution_strategy", "none"] = setting(
+        "three_factor", "learning rule; hebbian and none are controls"
+    )
+    optimizer: Literal["adam", "sgd"] = setting("adam", "what turns an update direction into a step")
+    learning_rate: float = setting(0.01, "first step size", gt=0, le=10)
+    half_life: float = setting(
+        60.0, "updates after which the rate has halved", unit="updates", gt=0, le=1_000_000_000
+    )
+    beta1: float = setting(0.9, "memory of Adam's mean", ge=0, lt=1)
+    beta2: float = setting(0.98, "memory of Adam's variance", ge=0, lt=1)
+    clip: float = setting(1.0, "largest norm of an update direction", gt=0, le=1_000_000)
+    baseline_memory: float = setting(
+        0.9, "memory of the expected reward that a reward is held against", unit="per update", ge=0, lt=1
+    )
+    decay: float = setting(0.0, "share of the weights lost", unit="per update", ge=0, lt=1)
+    norm_bound: float = setting(
+        30.0, "largest Frobenius norm of scaling * B @ A at a site", gt=0, le=1_000_000
+    )
+    rollback_window: int = setting(
+        8, "updates of the rolling score that guards against collapse", unit="updates", ge=1, le=10_000
+    )
+    rollback_drop: float = setting(
+        0.25, "fall of the rolling score that restores the best weights", unit="reward", gt=0, le=1
+    )
+    perturbation: float = setting(
+        0.05, "evolution_strategy: standard deviation of a perturbation", gt=0, le=10
+    )
+    pairs: int = setting(4, "evolution_strategy: antithetic pairs in an update", unit="pairs", ge=1, le=128)
+
+
+class ReproductionConfig(Section):
+    """When an organelle bears a mutated copy of itself, and how the copy differs."""
+
+    enabled: bool = setting(True, "organelles reproduce")
+    threshold: float = setting(
+        4.0, "energy at which an organelle reproduces", unit="energy", gt=0, le=MOST_ENERGY
+    )
+    share: float = setting(0.5, "share of the parent's energy that the child gets", gt=0, lt=1)
+    cost: float = setting(0.2, "energy that a birth costs", unit="energy", ge=0, le=MOST_ENERGY)
+    strength: float = setting(0.03, "noise relative to the singular values of the adapter", ge=0, le=1)
+    rank_change: float = setting(
+        0.1, "chance that a child's rank is one more or one less", unit="probability", ge=0, le=1
+    )
+    operator: Literal["svd"] = setting("svd", "svd: noise along the singular directions of B @ A")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.cost > self.threshold:
+            raise clash(
+                "a birth costs more than its parent must own",
+                "cost",
+                "threshold",
+                expected=f"at most reproduction.threshold = {self.threshold}",
+                got=self.cost,
+            )
+        return self
+
+
+class WorldConfig(Section):
+    """A whole world."""
+
+    name: Annotated[Text, Field(max_length=100)] = setting(
+        "ecology", "name of the world, shown in tables and records"
+    )
+    generations: int = setting(64, "length of a run", unit="generations", ge=0, le=1_000_000_000)
+    seed: int = setting(0, "seed of every random stream", ge=0, le=2**63 - 1)
+    host: HostConfig = setting(HostConfig, "the frozen host")
+    adapter: AdapterConfig = setting(AdapterConfig, "the organelles' adapters")
+    tasks: TasksConfig = setting(TasksConfig, "what is asked and paid")
+    population: PopulationConfig = setting(PopulationConfig, "how many live")
+    economy: EconomyConfig = setting(EconomyConfig, "energy")
+    forage: ForageConfig = setting(ForageConfig, "the choice of a cell")
+    plasticity: PlasticityConfig = setting(PlasticityConfig, "learning within a life")
+    reproduction: ReproductionConfig = setting(ReproductionConfig, "births")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (
+            self.plasticity.rule == "evolution_strategy"
+            and 2 * self.plasticity.pairs > self.population.episodes
+        ):
+            raise clash(
+                "too few episodes for the perturbations",
+                "plasticity.pairs",
+                "population.episodes",
+                expected=f"at most population.episodes / 2 = {self.population.episodes // 2} pairs",
+                got=self.plasticity.pairs,
+            )
+        return self

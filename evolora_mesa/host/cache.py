@@ -1,0 +1,82 @@
+"""The key-value cache of a batch that shrinks as answers finish."""
+
+from __future__ import annotations
+
+import torch
+
+from evolora_mesa.host.lean import LeanHost
+
+__all__ = ["KeyValueCache"]
+
+
+class KeyValueCache:
+    """Keys and values of every row; columns ``[0, prompt_columns)`` hold prompts, right padded, the rest answers.
+
+    Which column a token stands in does not matter to attention, because positions are rotated in explicitly; so all
+    rows write their next token into the same column.
+
+    Attributes:
+        keys: per layer ``[rows, kv_heads, head_dim, columns]``.
+        values: per layer ``[rows, kv_heads, columns, head_dim]``.
+        bias: ``[rows, kv_heads, 1, columns]``, 0 on columns in use, -inf elsewhere.
+        next_column: where the next token goes.
+    """
+
+    def __init__(self, host: LeanHost, lengths: torch.Tensor, room: int) -> None:
+        """Room for prompts of ``lengths [rows]`` tokens and ``room`` further ones.
+
+        Unused columns must be zero, not empty: an infinite score hides them, but 0 times NaN would not be hidden.
+        """
+        arch, rows = host.arch, lengths.numel()
+        self.prompt_columns = int(lengths.max())
+        self.lengths = lengths
+        columns = self.prompt_columns + room
+        made = {"dtype": host.dtype, "device": host.device}
+        self.keys = [torch.zeros(rows, arch.kv_heads, arch.head_dim, columns, **made) for _ in range(arch.layers)]
+        self.values = [torch.zeros(rows, arch.kv_heads, columns, arch.head_dim, **made) for _ in range(arch.layers)]
+        self.bias = torch.zeros(rows, arch.kv_heads, 1, columns, **made)
+        unused = torch.arange(columns, device=host.device)[None] >= lengths[:, None]
+        self.bias.masked_fill_(unused[:, None, None, :], float("-inf"))
+        self.next_column = self.prompt_columns
+
+    @property
+    def full(self) -> bool:
+        """Whether the next token needs room that is not there."""
+        return self.next_column == self.bias.shape[-1]
+
+    def open_column(self) -> int:
+        """Make the next column visible to every row and return its number."""
+        column = self.next_column
+        self.bias[:, :, :, column] = 0.0
+        self.next_column += 1
+        return column
+
+    def keep(self, rows: torch.Tensor | None, room: int) -> None:
+        """Keep some rows (all when `None`), drop columns no row needs any more, and make ``room`` for new tokens."""
+        if rows is not None:
+            self.lengths = self.lengths[rows]
+        prompt_columns = int(self.lengths.max())
+        device = self.bias.device
+        columns = torch.cat(
+            [
+                torch.arange(prompt_columns, device=device),
+                torch.arange(self.prompt_columns, self.next_column, device=device),
+            ]
+        )
+        self.keys = [_select(t, rows, columns, 3, room) for t in self.keys]
+        self.values = [_select(t, rows, columns, 2, room) for t in self.values]
+        self.bias = _select(self.bias, rows, columns, 3, room, fill=float("-inf"))
+        self.prompt_columns, self.next_column = prompt_columns, columns.numel()
+
+
+def _select(
+    tensor: torch.Tensor, rows: torch.Tensor | None, columns: torch.Tensor, axis: int, room: int, fill: float = 0.0
+) -> torch.Tensor:
+    """Chosen rows (axis 0) and columns (``axis``) in a new tensor with ``room`` more columns of ``fill``."""
+    if rows is not None:
+        tensor = tensor.index_select(0, rows)
+    shape = list(tensor.shape)
+    shape[axis] = columns.numel() + room
+    wider = tensor.new_full(shape, fill)
+    wider.narrow(axis, 0, columns.numel()).copy_(tensor.index_select(axis, columns))
+    return wider

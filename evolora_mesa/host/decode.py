@@ -1,0 +1,209 @@
+"""The decoding loop: many prompts of many owners through one frozen host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from evolora_mesa.errors import HostError
+from evolora_mesa.host.cache import KeyValueCache
+from evolora_mesa.host.factors import FusedAdapters
+from evolora_mesa.host.lean import LeanHost
+from evolora_mesa.host.sampling import choose_tokens
+from evolora_mesa.host.tiles import choose_tile_size, tile_rows
+from evolora_mesa.host.trace import TokenTrace
+
+__all__ = ["Decoded", "Rows", "decode_rows"]
+
+# Measured on the 0.8M-parameter benchmark host; none of them changes what is answered.
+_PREFILL_ROWS = 32  # prompts read together; they are sorted by length, so small chunks carry little padding
+_PREFILL_TILE = 2
+_ROOM = 8  # cache columns added at a time: unused ones cost attention, adding them costs a copy
+_SHRINK_AT = 0.7  # finished rows leave when fewer than this share is still writing
+
+
+class Rows(NamedTuple):
+    """What to answer.
+
+    Attributes:
+        owners: ``[rows]`` index into the fused adapters.
+        prompts: token lists, at least one token each.
+        keys: ``[rows]`` int64, the random stream of each row.
+    """
+
+    owners: torch.Tensor
+    prompts: Sequence[Sequence[int]]
+    keys: torch.Tensor
+
+
+class Decoded(NamedTuple):
+    """``tokens [rows, max_new]``, -1 behind the stop token; ``log_probability [rows]`` of all of a row's tokens."""
+
+    tokens: torch.Tensor
+    log_probability: torch.Tensor
+
+
+class _Prompts(NamedTuple):
+    """State behind the prompts: the cache, and the last layer's input and attention output at each last token."""
+
+    cache: KeyValueCache
+    x: torch.Tensor
+    attended: torch.Tensor
+
+
+@torch.no_grad()
+def decode_rows(
+    host: LeanHost,
+    adapters: FusedAdapters | None,
+    rows: Rows,
+    *,
+    max_new: int,
+    stop: torch.Tensor,
+    temperature: float,
+    trace: TokenTrace | None = None,
+) -> Decoded:
+    """Answer every row; row ``i`` of the result belongs to row ``i`` of the input, whatever the layout between.
+
+    Args:
+        adapters: of all owners; `None` for the bare host.
+        stop: ``[vocab]`` True for tokens that end an answer.
+
+    Raises:
+        HostError: a prompt leaves no room in a sliding attention window.
+    """
+    lengths = torch.tensor([len(prompt) for prompt in rows.prompts], device=host.device)
+    _check_window(host, int(lengths.max()) + max_new)
+    owners, keys = rows.owners.to(host.device), rows.keys.to(host.device)
+    places, tile_owners, real = tile_rows(owners, choose_tile_size(owners), lengths.argsort(stable=True))
+    capture = trace.capture if trace is not None else None
+    wants_output = trace is not None and trace.wants_output
+
+    def bind(tiles: torch.Tensor):  # noqa: ANN202
+        return None if adapters is None else adapters.bind(tiles, capture, wants_output)
+
+    bound = bind(tile_owners)
+    state = _read_prompts(host, adapters, owners, rows.prompts, lengths, places)
+    cache = state.cache
+    residual = host.after_attention(host.arch.layers - 1, state.x, state.attended, bound)
+    logits = host.logits(residual, bound)
+    out = torch.full((owners.numel(), max_new), -1, dtype=torch.long, device=host.device)
+    log_probability = torch.zeros(owners.numel(), device=host.device)
+    row, position, writing = places, lengths[places], real
+    for step in range(max_new):
+        choice = choose_tokens(logits, temperature, keys[row], step)
+        tokens = choice.tokens
+        if trace is not None:
+            trace.commit(row, writing, tokens, choice.probabilities, residual)
+        live = writing.nonzero().squeeze(1)
+        out[row[live], step] = tokens[live]
+        log_probability[row[live]] += choice.log_probability[live]
+        writing = writing & ~stop[tokens]
+        still = int(writing.sum())
+        if still == 0 or step == max_new - 1:
+            break
+        room = min(_ROOM, max_new - 1 - step)
+        if still <= _SHRINK_AT * writing.numel():
+            live = writing.nonzero().squeeze(1)
+            kept, tile_owners, writing = tile_rows(owners[row[live]], 2 if adapters else 1)
+            kept = live[kept]
+            cache.keep(kept, room)
+            row, tokens, position = row[kept], tokens[kept], position[kept]
+            bound = bind(tile_owners)
+        elif cache.full:
+            cache.keep(None, room)
+        column = cache.open_column()
+        residual = host.decode(tokens, position, column, cache.keys, cache.values, cache.bias, bound)
+        logits = host.logits(residual, bound)
+        position = position + 1
+    return Decoded(out, log_probability)
+
+
+def _check_window(host: LeanHost, longest: int) -> None:
+    if host.arch.window is not None and longest > host.arch.window:
+        raise HostError(
+            "prompt and answer do not fit the host's sliding attention window",
+            expected=f"at most {host.arch.window} tokens",
+            got=longest,
+            do="Lower host.max_new_tokens or shorten the prompts.",
+        )
+
+
+def _read_prompts(
+    host: LeanHost,
+    adapters: FusedAdapters | None,
+    owners: torch.Tensor,
+    prompts: Sequence[Sequence[int]],
+    lengths: torch.Tensor,
+    places: torch.Tensor,
+) -> _Prompts:
+    """Read every different prompt once and deal its keys and values out to all places that need them.
+
+    Two rows share a reading when their prompts are equal and either their owners are too, or no adapter sits early
+    enough to change what a prompt leaves in the cache.
+    """
+    shared = adapters is None or adapters.leaves_prompt_alone(host.arch.layers)
+    owner_list = owners.tolist()
+    number: dict[object, int] = {}
+    first_row: list[int] = []
+    reading = []
+    for row, prompt in enumerate(prompts):
+        key = tuple(prompt) if shared else (owner_list[row], *prompt)
+        if key not in number:
+            number[key] = len(first_row)
+            first_row.append(row)
+        reading.append(number[key])
+    reading_at = torch.tensor(reading, device=host.device)[places]
+    rows = torch.tensor(first_row, device=host.device)
+
+    cache = KeyValueCache(host, lengths[places], _ROOM)
+    x = torch.empty(rows.numel(), host.arch.hidden_size, dtype=host.dtype, device=host.device)
+    attended = x.new_empty(rows.numel(), host.arch.heads * host.arch.head_dim)
+    where = torch.full((rows.numel(),), -1, device=host.device)
+    for chunk, tiles, real in _prefill_chunks(owners[rows], lengths[rows], None if shared else _PREFILL_TILE):
+        where.fill_(-1)
+        where[chunk[real]] = real.nonzero().squeeze(1)
+        target = (where[reading_at] >= 0).nonzero().squeeze(1)
+        source = where[reading_at[target]]
+        ids, chunk_lengths = _pad([prompts[first_row[index]] for index in chunk.tolist()], host.device)
+        length = ids.shape[1]
+
+        def write(
+            layer: int,
+            keys: torch.Tensor,
+            values: torch.Tensor,
+            target: torch.Tensor = target,
+            source: torch.Tensor = source,
+            length: int = length,
+        ) -> None:
+            cache.keys[layer][target, :, :, :length] = keys[source]
+            cache.values[layer][target, :, :length] = values[source]
+
+        bound = None if shared or adapters is None else adapters.bind(tiles)
+        chunk_x, chunk_attended = host.prefill(ids, chunk_lengths, bound, write)
+        x[chunk], attended[chunk] = chunk_x, chunk_attended
+    return _Prompts(cache, x[reading_at], attended[reading_at])
+
+
+def _prefill_chunks(owners: torch.Tensor, lengths: torch.Tensor, tile: int | None):  # noqa: ANN202
+    """Yield (readings, tile owners, real) of prompts of similar length; tiled by owner when ``tile`` is given."""
+    if tile is None:
+        order = lengths.argsort(stable=True)
+        for chunk in order.split(_PREFILL_ROWS):
+            yield chunk, None, torch.ones_like(chunk, dtype=torch.bool)
+        return
+    places, tile_owners, real = tile_rows(owners, tile, lengths.argsort(stable=True))
+    places, real = places.view(-1, tile), real.view(-1, tile)
+    by_length = lengths[places].amax(1).argsort(stable=True)
+    for tiles in by_length.split(_PREFILL_ROWS // tile):
+        yield places[tiles].flatten(), tile_owners[tiles], real[tiles].flatten()
+
+
+def _pad(prompts: list[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """``ids [prompts, length]`` right padded with token 0, and ``lengths [prompts]``."""
+    lengths = torch.tensor([len(prompt) for prompt in prompts])
+    ids = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.long)
+    filled = torch.arange(ids.shape[1])[None] < lengths[:, None]
+    ids[filled] = torch.tensor([token for prompt in prompts for token in prompt])
+    return ids.to(device), lengths.to(device)

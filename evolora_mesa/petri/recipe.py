@@ -1,0 +1,55 @@
+"""The recipe of an embedded host: everything that decides its weights, as one YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evolora_mesa.configfile import read_yaml
+from evolora_mesa.errors import ConfigError
+
+__all__ = ["HostRecipe", "read_recipe"]
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class HostRecipe(BaseModel):
+    """Shape, corpus and optimiser of an embedded host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = "petri"
+    seed: int = Field(default=0, ge=0, description="entropy of the corpus and of the first weights")
+    hidden_size: Size = 96
+    layers: Size = 4
+    heads: Size = 3
+    kv_heads: Size = 1
+    head_dim: Size = 32
+    intermediate_size: Size = 256
+    depth_weights: tuple[float, ...] = Field(default=(0.35, 0.3, 0.2, 0.15), description="relative frequency of depths")
+    near_miss: Share = Field(default=0.12, description="share of answers that are plausibly wrong")
+    hedge: Share = Field(default=0.05, description="share of refusals per unit of depth")
+    prompt_weight: Share = Field(default=0.02, description="loss weight of prompt tokens; answer tokens have 1")
+    steps: int = Field(default=7000, ge=1, description="optimiser steps")
+    batch_size: Size = 128
+    matrix_learning_rate: float = Field(default=0.02, gt=0, description="Muon, all matrices but the embedding")
+    vector_learning_rate: float = Field(default=0.004, gt=0, description="AdamW, embedding and norms")
+    warm_up_steps: int = Field(default=30, ge=1)
+    constant_share: Share = Field(default=0.4, description="share of the steps at full learning rate, then linear to 1 %")
+
+
+def read_recipe(path: Path) -> HostRecipe:
+    """The recipe in a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or holds an unknown or impossible setting.
+    """
+    try:
+        return HostRecipe.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(map(str, first["loc"]))
+        raise ConfigError(first["msg"], where=f"{path}: {setting}", got=first.get("input")) from error

@@ -1,0 +1,66 @@
+"""Contracts: which answer style a cell pays for. A contract is never part of a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from evolora_mesa.errors import TaskError
+from evolora_mesa.tasks.family import Grade, Task
+from evolora_mesa.tasks.styles import STYLES
+
+__all__ = ["DEFAULT_STYLES", "Contracts", "Reward"]
+
+DEFAULT_STYLES: Final = {
+    "word.count": "terse",
+    "math": "work",
+    "math.multi_step": "work",
+    "logic": "sentence",
+    "string.sort": "quoted",
+    "sequence": "terse",
+    "json.repair": "ticks",
+    "code.format": "quoted",
+    "string.ops": "sentence",
+}
+
+_OTHER_STYLE = 0.2  # a right answer that the contract does not ask for: enough to climb, too little to live on
+_PARTIAL = 0.1  # ceiling of the credit for a right beginning
+
+
+class Reward(NamedTuple):
+    """``value`` in [0, 1] is what is learned from and paid; ``success`` is right *and* in the contract's style."""
+
+    value: float
+    success: bool
+
+
+class Contracts:
+    """The style paid for in every cell.
+
+    Args:
+        styles: style by family, over the defaults; families without one are paid `terse`.
+        cell_styles: style of single cells, by ``(family, depth)``; wins over the family's.
+
+    Raises:
+        TaskError: a style that does not exist.
+    """
+
+    def __init__(
+        self, styles: Mapping[str, str] | None = None, cell_styles: Mapping[tuple[str, int], str] | None = None
+    ) -> None:
+        self.styles = {**DEFAULT_STYLES, **(styles or {})}
+        self.cell_styles = dict(cell_styles or {})
+        for place, style in [*self.styles.items(), *self.cell_styles.items()]:
+            if style not in STYLES:
+                raise TaskError("unknown answer style", where=place, expected=", ".join(STYLES), got=style)
+
+    def style(self, family: str, depth: int) -> str:
+        """The style that the cell ``(family, depth)`` pays for."""
+        return self.cell_styles.get((family, depth), self.styles.get(family, "terse"))
+
+    def reward(self, task: Task, grade: Grade) -> Reward:
+        """1 for a right answer in the paid style, .2 for a right one in another, up to .1 for a right beginning."""
+        if grade.correct:
+            paid = grade.style == self.style(task.family, task.depth)
+            return Reward(1.0 if paid else _OTHER_STYLE, paid)
+        return Reward(_PARTIAL * grade.closeness, False)

@@ -210,11 +210,11 @@ def install(found, lock):
 def escape_source_path(packages):
     """Write the editable install's link to this folder in ASCII.
 
-    Up to Python 3.12 `site` decodes .pth files by the locale, even in UTF-8 mode. So with LC_ALL=C an ü in the
-    path stops every start of the environment's Python; escaped inside an import line it does not.
+    Up to Python 3.12 `site` decodes .pth files by the locale, even in UTF-8 mode. So with LC_ALL=C an ü in
+    the path stops every start of the environment's Python; escaped in an import line it does not.
     """
     for link in packages.glob("*evolora_mesa*.pth") if not str(ROOT).isascii() else ():
-        link.write_text(f"import sys; sys.path.append({ascii(str(ROOT))})\n", encoding="ascii")
+        link.write_text(f"import sys; sys.path.append({str(ROOT)!a})\n", encoding="ascii")
 
 
 def pip(*arguments):

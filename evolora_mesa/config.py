@@ -1,8 +1,8 @@
 """The settings of a world: one typed tree that feeds YAML files, the command line, the docs and the app.
 
-Every field says what it means, its unit and its range. Numbers are strict: ``true`` is not 1, ``"3"`` is not 3,
-infinity is refused. So are unknown names and settings that contradict each other. The defaults are the world
-`ecology`. Energy has no physical unit: 1 is what one task pays at the best price of that world.
+Every field says what it means, its unit and its range. Numbers are strict: ``true`` is not 1, ``"3"`` is not
+a number, infinity is refused. So are unknown names and settings that contradict each other. The defaults are
+the world `ecology`. Energy has no physical unit: 1 is what one task pays at the best price of that world.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """World files: strict YAML in, one `WorldConfig` out, every mistake told in one line with its file and line.
 
-The YAML is a safe subset of YAML 1.2: no aliases, anchors or tags, no key twice; ``1e-3`` is a number, while
-``yes``, ``on``, ``0123`` and ``12:30`` are text. ``extends: NAME`` takes another config as the base: a bare
-name is a shipped config, a path is relative to the file that extends it. Single settings win over the base;
-lists and tables are replaced as a whole.
+``extends: NAME`` takes another config as the base: a bare name is a shipped config, a path is relative to the
+file that extends it. Single settings win over the base; lists and tables are replaced as a whole.
 """
 
 from __future__ import annotations
@@ -11,27 +9,22 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from evolora_mesa.config import Section, WorldConfig
 from evolora_mesa.errors import ConfigError
+from evolora_mesa.shipped import shipped_folder
+from evolora_mesa.strictyaml import MOST_DIGITS, TreePath, dump_yaml, parse_yaml, read_text, short
 
 __all__ = ["SettingRow", "dump_config", "find_config", "load_config", "schema_rows", "shipped_configs"]
 
-_MOST_BYTES = 256 * 1024
-_MOST_LEVELS = 16  # nesting of a YAML file; our own tree has three
-_MOST_DIGITS = 40
-
-TreePath = tuple[str | int, ...]
 Places = Mapping[TreePath, str]  # path in the tree -> "file:line"
 
 
@@ -75,18 +68,12 @@ def load_config(
 
 def dump_config(config: WorldConfig) -> str:
     """All settings as YAML text; `load_config` reads it back to an equal config."""
-    return yaml.dump(
-        config.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000
-    )
+    return dump_yaml(config.model_dump(mode="json"))
 
 
 def shipped_configs() -> dict[str, Path]:
     """Path of every world that ships with the project, by name."""
-    package = Path(__file__).parent
-    for folder in (package / "_data" / "configs", package.parent / "configs"):  # installed, or a checkout
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    return {}
+    return {path.stem: path for path in sorted(shipped_folder("configs").glob("*.yaml"))}
 
 
 def find_config(
@@ -117,7 +104,7 @@ def find_config(
     try:
         if path.is_file():
             return path
-        siblings = [str(path.with_name(other.name)) for other in sorted(path.parent.glob("*.y*ml"))]
+        siblings = [str(other) for other in sorted(path.parent.glob("*.y*ml"))]
     except OSError as error:
         raise ConfigError("cannot open config", where=where, got=f"{text}: {error.strerror}") from error
     hint = f"Did you mean {path.stem!r}?" if path.stem in shipped else _did_you_mean(str(path), siblings)
@@ -174,12 +161,8 @@ def _one_of(names: Sequence[str]) -> str:
 
 
 def _did_you_mean(name: str, known: Mapping[str, object] | Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(_short(name), list(known), n=1)
-    return f"Did you mean {close[0]!r}?" if close else None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:80] + "…"
+    close = difflib.get_close_matches(short(name), list(known), n=1, cutoff=0.75)
+    return f"Did you mean {close[0]!r}?" if close and close[0] != name else None
 
 
 def _unknown(name: str, where: str | None, extra: Sequence[str] = ()) -> ConfigError:
@@ -191,8 +174,9 @@ def _unknown(name: str, where: str | None, extra: Sequence[str] = ()) -> ConfigE
     elif leaf in homes:
         hint = f"Did you mean {homes[leaf]!r}?"
     else:
-        hint = _did_you_mean(name, [*WorldConfig.model_fields, *fields, *extra])
-    return ConfigError(f"unknown setting {_short(name)!r}", where=where, do=hint)
+        sections = () if "." in name else (*WorldConfig.model_fields, *extra)
+        hint = _did_you_mean(name, [*sections, *fields])
+    return ConfigError(f"unknown setting {short(name)!r}", where=where, do=hint)
 
 
 # ------------------------------------------------------------------------------- settings, placed and checked
@@ -215,11 +199,9 @@ def _flatten(tree: Mapping[Any, object], places: Places) -> dict[str, _Placed]:
             settings[key] = _Placed(value, places)
             continue
         if not isinstance(value, dict):
-            got = "nothing" if value is None else value
+            what = f"section {key!r} is empty" if value is None else f"{key!r} is a section"
             expected = f"settings such as {next(iter(section.model_fields))!r}"
-            raise ConfigError(
-                f"{key!r} is a section", where=_place(places, (key,)), expected=expected, got=got
-            )
+            raise ConfigError(what, where=_place(places, (key,)), expected=expected, got=value)
         for name, inner in value.items():
             if name not in section.model_fields:
                 raise _unknown(f"{key}.{name}", _place(places, (key, name)))
@@ -241,7 +223,7 @@ def _parse_overrides(overrides: Mapping[str, object] | Sequence[str]) -> Iterato
         name = name.strip()
         if not (equals and name):
             raise ConfigError("not an override", expected="section.name=value", got=text)
-        yield name, _parse_yaml(written, f"override {_short(name)}", numbered=False)[0]
+        yield name, parse_yaml(written, f"override {short(name)}", numbered=False)[0]
 
 
 def _plain(value: object, name: str) -> object:
@@ -249,9 +231,9 @@ def _plain(value: object, name: str) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, Integral):
-        if abs(int(value)) >= 10**_MOST_DIGITS:
+        if abs(int(value)) >= 10**MOST_DIGITS:
             raise ConfigError(
-                "number too long", where=f"override {_short(name)}", expected=f"up to {_MOST_DIGITS} digits"
+                "number too long", where=f"override {short(name)}", expected=f"up to {MOST_DIGITS} digits"
             )
         return int(value)
     if isinstance(value, Real):
@@ -267,7 +249,7 @@ def _plain(value: object, name: str) -> object:
 
 def _override(settings: dict[str, _Placed], name: str, value: object) -> None:
     """Set ``name`` to ``value``, in place. ``name`` is a setting, a section, or an entry of a table."""
-    where = f"override {_short(name)}"
+    where = f"override {short(name)}"
     if name in _fields():
         settings[name] = _Placed(value, {(): where})
         return
@@ -302,20 +284,20 @@ def _explain(error: Any, settings: Mapping[str, _Placed]) -> ConfigError:
         facts = error["ctx"]
         names = [".".join(map(str, (*path, name))) for name in facts["names"]]
         given = [_place(settings[name].places, tuple(name.split("."))) for name in names if name in settings]
-        place = next(filter(None, given), None)
+        where = " and ".join(dict.fromkeys(filter(None, given)))
         what = f"{names[0]!r}: {facts['what']}"
-        return ConfigError(what, where=place, expected=facts["expected"], got=facts["got"])
+        return ConfigError(what, where=where or None, expected=facts["expected"], got=facts["got"])
     name = str(path[0]) if path[0] in _fields() else f"{path[0]}.{path[1]}"
     field, inner = _fields()[name], path[name.count(".") + 1 :]
-    shown = name + "".join(f"[{_short(str(key)) if isinstance(key, str) else key}]" for key in inner)
-    where = _place(settings[name].places, path)
+    shown = name + "".join(f"[{short(str(key)) if isinstance(key, str) else key}]" for key in inner)
+    place = _place(settings[name].places, path)
     expected = _expected(field, bool(inner))
     if error["input"] is None:
-        return ConfigError(f"{shown!r} has no value", where=where, expected=expected)
+        return ConfigError(f"{shown!r} has no value", where=place, expected=expected)
     choices = _choices(field.annotation)
     hint = _did_you_mean(error["input"], choices) if choices and isinstance(error["input"], str) else None
     return ConfigError(
-        f"bad value for {shown!r}", where=where, expected=expected, got=error["input"], do=hint
+        f"bad value for {shown!r}", where=place, expected=expected, got=error["input"], do=hint
     )
 
 
@@ -338,123 +320,10 @@ def _expected(field: FieldInfo, inner: bool) -> str:
     return kind + (f" ({extra['unit']})" if extra["unit"] else "")
 
 
-# ------------------------------------------------------------------------------------------------------- YAML
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases, anchors, tags, deep nesting, and without the surprising scalars of YAML 1.1."""
-
-    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012  our own, in place of YAML 1.1's
-
-    def __init__(self, text: str, label: str, numbered: bool) -> None:
-        super().__init__(text)
-        self.label, self.numbered, self.levels = label, numbered, 0
-
-    def place(self, mark: yaml.Mark | None) -> str:
-        return f"{self.label}:{mark.line + 1}" if self.numbered and mark is not None else self.label
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        where = self.place(event.start_mark)
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise ConfigError(
-                "YAML aliases and anchors are not allowed", where=where, do="Write the value out."
-            )
-        if event.tag is not None:
-            raise ConfigError("YAML tags are not allowed", where=where, got=_short(event.tag))
-        if self.levels == _MOST_LEVELS:
-            raise ConfigError("nested too deep", where=where, expected=f"at most {_MOST_LEVELS} levels")
-        self.levels += 1
-        node = super().compose_node(parent, index)
-        self.levels -= 1
-        return node
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes every text that YAML 1.1 or `_Loader` would read as something else."""
-
-
-_FLOAT = re.compile(
-    r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"
-)
-for _tag, _pattern, _first in (
-    ("null", re.compile(r"(~|null|Null|NULL)?$"), ["~", "n", "N", ""]),
-    ("bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")),
-    ("int", re.compile(r"[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")),
-    ("float", _FLOAT, list("-+.0123456789")),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, _first)
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-
-
-def _parse_yaml(text: str, label: str, *, numbered: bool = True) -> tuple[object, dict[TreePath, str]]:
-    """The value of one YAML document, and the place of every key and element in it; ``None`` if empty."""
-    places: dict[TreePath, str] = {}
-    try:
-        loader = _Loader(text, label, numbered)
-        node = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        where = f"{label}:{error.problem_mark.line + 1}" if numbered and error.problem_mark else label
-        if "'\\t'" in (error.problem or ""):
-            raise ConfigError("tab character in YAML", where=where, do="Indent with spaces.") from error
-        raise ConfigError(f"not valid YAML: {_short(error.problem or str(error))}", where=where) from error
-    except yaml.reader.ReaderError as error:
-        where = f"{label}:{text.count(chr(10), 0, error.position) + 1}" if numbered else label
-        raise ConfigError(
-            "character that YAML does not allow", where=where, got=text[error.position]
-        ) from error
-    except (
-        ValueError,
-        OverflowError,
-    ) as error:  # escapes and directives with numbers that Python cannot hold
-        raise ConfigError("not valid YAML", where=label, got=str(error)) from error
-    return (None if node is None else _value(node, (), places, loader)), places
-
-
-def _value(node: yaml.Node, path: TreePath, places: dict[TreePath, str], loader: _Loader) -> object:
-    if isinstance(node, yaml.MappingNode):
-        table: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            where = loader.place(key_node.start_mark)
-            key = _scalar(key_node, where) if isinstance(key_node, yaml.ScalarNode) else key_node.value
-            if not isinstance(key, str):
-                raise ConfigError("not the name of a setting", where=where, expected="a word", got=key)
-            if key in table:
-                raise ConfigError(f"{_short(key)!r} is set twice", where=where, do="Keep one of them.")
-            places[(*path, key)] = where
-            table[key] = _value(value_node, (*path, key), places, loader)
-        return table
-    if isinstance(node, yaml.SequenceNode):
-        for position, element in enumerate(node.value):
-            places[(*path, position)] = loader.place(element.start_mark)
-        return [_value(element, (*path, n), places, loader) for n, element in enumerate(node.value)]
-    return _scalar(node, loader.place(node.start_mark))
-
-
-def _scalar(node: yaml.Node, where: str) -> str | int | float | bool | None:
-    text: str = node.value
-    match node.tag.rpartition(":")[2]:
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int" if len(text) > _MOST_DIGITS:
-            raise ConfigError(
-                "number too long", where=where, expected=f"up to {_MOST_DIGITS} digits", got=text
-            )
-        case "int":
-            return int(text)
-        case "float":
-            return float(text.replace(".", "") if text[-1] in "fFnN" else text)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ConfigError("half of a surrogate pair in a text", where=where, got=text)
-    return text
-
-
 def _read_settings(path: Path, below: tuple[Path, ...]) -> dict[str, _Placed]:
     """Settings of a file over those of its base; ``below`` are the files that extend it."""
     label = _label(path)
-    tree, places = _parse_yaml(_read_text(path, label), label)
+    tree, places = parse_yaml(read_text(path, label), label)
     if tree is None:
         raise ConfigError("empty config", where=label, do="Write at least 'extends: ecology'.")
     if not isinstance(tree, dict):
@@ -478,25 +347,3 @@ def _label(path: Path) -> str:
         return path.resolve().relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):
         return str(path)
-
-
-def _read_text(path: Path, label: str) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError("cannot read config", where=label, got=error.strerror) from error
-    if len(data) > _MOST_BYTES:
-        raise ConfigError("config file too large", where=label, expected=f"at most {_MOST_BYTES // 1024} kB")
-    if b"\0" in data:
-        raise ConfigError("not a text file in UTF-8", where=label, got=data[:8], do="Save the file as UTF-8.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            "not UTF-8",
-            where=f"{label}:{line}",
-            got=data[error.start : error.start + 4],
-            do="Save the file as UTF-8.",
-        ) from error

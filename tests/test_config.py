@@ -38,10 +38,12 @@ def one_line_of(excinfo: pytest.ExceptionInfo[ConfigError]) -> str:
     assert len(line.splitlines()) == 1
     assert len(line) < 600
     line.encode()  # can be printed
+    if hint := re.search(r"got ('[^']*')\. Did you mean ('[^']*')", line):
+        assert hint[1] != hint[2]
     return line
 
 
-# ------------------------------------------------------------------------------------------------- what is shipped
+# -------------------------------------------------------------------------------------------- what is shipped
 
 
 def test_ecology_spells_out_every_setting_with_its_default():
@@ -87,7 +89,7 @@ def test_families_and_styles_are_those_of_the_tasks_package():
     assert TASK_STYLES == STYLES
 
 
-# ---------------------------------------------------------------------------------------------------------- schema
+# ----------------------------------------------------------------------------------------------------- schema
 
 
 def test_a_config_cannot_be_changed():
@@ -125,7 +127,7 @@ def test_numbers_are_strict_and_finite(value):
         HostConfig(temperature=value)
 
 
-# ------------------------------------------------------------------------------------------------------ round trip
+# ------------------------------------------------------------------------------------------------- round trip
 
 
 def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
@@ -192,7 +194,7 @@ def test_a_dumped_config_loads_to_an_equal_one(world, tmp_path_factory):
     assert load_config(world) == world
 
 
-# ------------------------------------------------------------------------------------------------ reading and merging
+# ---------------------------------------------------------------------------------------- reading and merging
 
 
 def test_exponents_are_numbers_and_words_are_words(world_file):
@@ -269,89 +271,115 @@ def test_user_families_may_have_styles_under_names_of_their_own(world_file):
     assert world.tasks.styles == {"rhyme": "terse"}
 
 
-# ------------------------------------------------------------------------------------------------------- bad input
+# -------------------------------------------------------------------------------------------------- bad input
 
 ALIAS_BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
-BAD_FILES = {
-    "unknown key": ("economy:\n  tiket: 1\n", "world.yaml:2", "economy.tiket", "Did you mean 'economy.ticket'?"),
-    "unknown section": ("econmy: {ticket: 1}\n", "world.yaml:1", "Did you mean 'economy'?"),
-    "key in no section": ("ticket: 1\n", "world.yaml:1", "Did you mean 'economy.ticket'?"),
-    "dotted key": ("economy.ticket: 1\n", "Write 'ticket' on a line of its own, indented under 'economy:'"),
-    "misspelt extends": ("extend: ecology\n", "Did you mean 'extends'?"),
-    "huge key": (f"{'k' * 5000}: 1\n", "not valid YAML"),
-    "long key": (f"{'k' * 500}: 1\n", "unknown setting", "…"),
-    "section is a number": ("economy: 3\n", "world.yaml:1", "'economy' is a section", "got 3"),
-    "section is empty": ("economy:\n", "'economy' is a section", "got 'nothing'"),
-    "no value": ("economy:\n  ticket:\n", "'economy.ticket' has no value", "world.yaml:2", "number in [0, 1000000]"),
-    "word for a number": ("economy:\n  ticket: cheap\n", "world.yaml:2", "expected number", "got 'cheap'"),
-    "quoted number": ('seed: "3"\n', "expected whole number", "got '3'"),
-    "bool for an int": ("seed: true\n", "got True"),
-    "bool for a float": ("economy: {ticket: true}\n", "got True"),
-    "yes is not a bool": ("reproduction: {enabled: yes}\n", "expected true or false", "got 'yes'"),
-    "fraction for an int": ("generations: 2.5\n", "expected whole number", "got 2.5"),
-    "octal": ("seed: 0123\n", "got '0123'"),
-    "sexagesimal": ("seed: 12:30:45\n", "got '12:30:45'"),
-    "nan": ("economy: {ticket: .nan}\n", "got nan"),
-    "inf": ("economy: {ticket: -.inf}\n", "got -inf"),
-    "overflow": ("economy: {ticket: 1e999}\n", "got inf"),
-    "negative energy": ("economy: {ticket: -1}\n", "in [0, 1000000] (energy per generation), got -1"),
-    "population 0": ("population: {initial: 0}\n", "'population.initial'", "in [1, 65536]", "got 0"),
-    "rank 0": ("adapter: {rank: 0}\n", "'adapter.rank'", "in [1, 8]"),
-    "many digits": (f"seed: {'9' * 5000}\n", "number too long", "…"),
-    "list for a word": ("name: [a, b]\n", "'name'", "line of text"),
-    "word for a list": ("tasks: {families: math}\n", "'tasks.families'", "expected list"),
-    "control character": ('name: "a\\nb"\n', "'name'", r"got 'a\nb'"),
-    "surrogate": ('name: "\\uD800"\n', "surrogate"),
-    "impossible escape": ('name: "\\UFFFFFFFF"\n', "not valid YAML"),
-    "unknown choice": ("plasticity: {rule: three-factor}\n", "Did you mean 'three_factor'?"),
-    "unknown family": ("tasks:\n  families:\n  - math\n  - logik\n", "world.yaml:4", "families[1]", "Did you mean 'logic'?"),
-    "unknown style": ("tasks:\n  styles:\n    math: tick\n", "world.yaml:3", "tasks.styles[math]", "Did you mean 'ticks'?"),
-    "bad device": ("host: {device: gpu}\n", "cuda:0", "got 'gpu'"),
-    "no family": ("tasks: {families: []}\n", "no task family"),
-    "family twice": ("tasks: {families: [math, logic, math]}\n", "one task family twice", "got 'math'"),
-    "site twice": ("adapter: {sites: [lm_head, lm_head]}\n", "one adapter site twice"),
-    "no site": ("adapter: {sites: []}\n", "no adapter site"),
-    "style of another family": ("tasks: {families: [math], styles: {logic: work}}\n", "not asked", "got 'logic'"),
-    "cell without depth": ("tasks: {cell_styles: {math: work}}\n", "'family:depth' with depth 1 to 4", "got 'math'"),
-    "cell outside": ('tasks: {cell_styles: {"math:5": work}}\n', "not a cell of the grid", "got 'math:5'"),
-    "bad family path": ('tasks: {user_families: ["my module"]}\n', "'package.module:Class'"),
+BAD_FILES: dict[str, tuple[str | bytes, list[str]]] = {
+    "unknown key": (
+        "economy:\n  tiket: 1\n",
+        ["world.yaml:2", "economy.tiket", "Did you mean 'economy.ticket'?"],
+    ),
+    "unknown section": ("econmy: {ticket: 1}\n", ["world.yaml:1", "Did you mean 'economy'?"]),
+    "key in no section": ("ticket: 1\n", ["world.yaml:1", "Did you mean 'economy.ticket'?"]),
+    "dotted key": ("economy.ticket: 1\n", ["Write 'ticket' on a line of its own, indented under 'economy:'"]),
+    "misspelt extends": ("extend: ecology\n", ["Did you mean 'extends'?"]),
+    "huge key": (f"{'k' * 5000}: 1\n", ["not valid YAML"]),
+    "long key": (f"{'k' * 500}: 1\n", ["unknown setting", "…"]),
+    "section is a number": ("economy: 3\n", ["world.yaml:1", "'economy' is a section", "got 3"]),
+    "section is empty": ("economy:\n", ["section 'economy' is empty (world.yaml:1)"]),
+    "no value": (
+        "economy:\n  ticket:\n",
+        ["'economy.ticket' has no value", "world.yaml:2", "number in [0, 1000000]"],
+    ),
+    "word for a number": ("economy:\n  ticket: cheap\n", ["world.yaml:2", "expected number", "got 'cheap'"]),
+    "quoted number": ('seed: "3"\n', ["expected whole number", "got '3'"]),
+    "bool for an int": ("seed: true\n", ["got True"]),
+    "bool for a float": ("economy: {ticket: true}\n", ["got True"]),
+    "yes is not a bool": ("reproduction: {enabled: yes}\n", ["expected true or false", "got 'yes'"]),
+    "fraction for an int": ("generations: 2.5\n", ["expected whole number", "got 2.5"]),
+    "octal": ("seed: 0123\n", ["got '0123'"]),
+    "sexagesimal": ("seed: 12:30:45\n", ["got '12:30:45'"]),
+    "nan": ("economy: {ticket: .nan}\n", ["got nan"]),
+    "inf": ("economy: {ticket: -.inf}\n", ["got -inf"]),
+    "overflow": ("economy: {ticket: 1e999}\n", ["got inf"]),
+    "negative energy": ("economy: {ticket: -1}\n", ["in [0, 1000000] (energy per generation), got -1"]),
+    "population 0": ("population: {initial: 0}\n", ["'population.initial'", "in [1, 65536]", "got 0"]),
+    "rank 0": ("adapter: {rank: 0}\n", ["'adapter.rank'", "in [1, 8]"]),
+    "many digits": (f"seed: {'9' * 5000}\n", ["number too long", "…"]),
+    "list for a word": ("name: [a, b]\n", ["'name'", "line of text"]),
+    "word for a list": ("tasks: {families: math}\n", ["'tasks.families'", "expected list", "got 'math'"]),
+    "control character": ('name: "a\\nb"\n', ["'name'", "got 'a\\nb'"]),
+    "surrogate": ('name: "\\uD800"\n', ["surrogate"]),
+    "impossible escape": ('name: "\\UFFFFFFFF"\n', ["not valid YAML"]),
+    "unknown choice": ("plasticity: {rule: three-factor}\n", ["Did you mean 'three_factor'?"]),
+    "unknown family": (
+        "tasks:\n  families:\n  - math\n  - logik\n",
+        ["world.yaml:4", "families[1]", "Did you mean 'logic'?"],
+    ),
+    "unknown style": (
+        "tasks:\n  styles:\n    math: tick\n",
+        ["world.yaml:3", "tasks.styles[math]", "Did you mean 'ticks'?"],
+    ),
+    "bad device": ("host: {device: gpu}\n", ["cuda:0", "got 'gpu'"]),
+    "no family": ("tasks: {families: []}\n", ["no task family"]),
+    "family twice": ("tasks: {families: [math, logic, math]}\n", ["one task family twice", "got 'math'"]),
+    "site twice": ("adapter: {sites: [lm_head, lm_head]}\n", ["one adapter site twice"]),
+    "no site": ("adapter: {sites: []}\n", ["no adapter site"]),
+    "style of another family": (
+        "tasks: {families: [math], styles: {logic: work}}\n",
+        ["not asked", "got 'logic'"],
+    ),
+    "cell without depth": (
+        "tasks: {cell_styles: {math: work}}\n",
+        ["'family:depth' with depth 1 to 4", "got 'math'"],
+    ),
+    "cell outside": ('tasks: {cell_styles: {"math:5": work}}\n', ["not a cell of the grid", "got 'math:5'"]),
+    "bad family path": ('tasks: {user_families: ["my module"]}\n', ["'package.module:Class'"]),
     "too many founders": (
         "population:\n  initial: 40\n",
-        "'population.initial': more founders than the world holds (world.yaml:2)",
-        "at most population.maximum = 32, got 40",
+        [
+            "'population.initial': more founders than the world holds (world.yaml:2)",
+            "at most population.maximum = 32, got 40",
+        ],
     ),
-    "rank above the largest": ("adapter: {rank: 6, max_rank: 4}\n", "adapter.max_rank = 4, got 6"),
-    "prices swapped": ("economy: {price_low: 2}\n", "at most economy.price_high = 1.0, got 2.0"),
-    "birth too dear": ("reproduction: {cost: 5}\n", "at most reproduction.threshold = 4.0"),
-    "too many pairs": ("plasticity: {rule: evolution_strategy, pairs: 5}\n", "population.episodes / 2 = 4 pairs, got 5"),
-    "key twice": ("seed: 1\nname: a\nseed: 2\n", "'seed' is set twice (world.yaml:3)"),
-    "number as key": ("1: a\n", "not the name of a setting", "got 1"),
-    "list as key": ("? [a]\n: b\n", "not the name of a setting"),
-    "alias bomb": (ALIAS_BOMB, "aliases and anchors are not allowed (world.yaml:1)"),
-    "python object": ('name: !!python/object/apply:os.system ["true"]\n', "tags are not allowed"),
-    "merge key": ("economy: {<<: {ticket: 1}}\n", "unknown setting 'economy.<<'"),
-    "tab": ("economy:\n\tticket: 1\n", "tab character in YAML (world.yaml:2). Indent with spaces."),
-    "deep nesting": ("name: " + "[" * 5000, "nested too deep (world.yaml:1)"),
-    "unclosed": ("name: [a\nseed: 1\n", "not valid YAML", "world.yaml:2"),
-    "two documents": ("name: a\n---\nname: b\n", "not valid YAML", "world.yaml:2"),
-    "bell": (b"name: a\nseed: \x07\n", "character that YAML does not allow (world.yaml:2)"),
-    "not utf-8": (b"name: a\nhost: {path: \xff}\n", "not UTF-8 (world.yaml:2)"),
-    "utf-16": ("name: a\n".encode("utf-16"), "UTF-8"),
-    "binary": (bytes(range(256)), "UTF-8"),
-    "empty": ("# nothing\n", "empty config (world.yaml)", "extends: ecology"),
-    "list": ("- a\n", "not a config", "name: value"),
-    "too large": ("# " + "x" * 300_000, "too large", "256 kB"),
-    "extends itself": ("extends: world.yaml\n", "in a circle (world.yaml:1)", "world.yaml -> world.yaml"),
-    "extends nothing": ("seed: 1\nextends: nowhere.yaml\n", "config file not found (world.yaml:2)"),
-    "extends a misspelling": ("extends: ecolgy\n", "unknown config (world.yaml:1)", "Did you mean 'ecology'?"),
-    "extends two": ("extends: [ecology, smoke]\n", "bad value for 'extends' (world.yaml:1)"),
-}  # fmt: skip
+    "rank above the largest": ("adapter: {rank: 6, max_rank: 4}\n", ["adapter.max_rank = 4, got 6"]),
+    "prices swapped": ("economy: {price_low: 2}\n", ["at most economy.price_high = 1.0, got 2.0"]),
+    "birth too dear": ("reproduction: {cost: 5}\n", ["at most reproduction.threshold = 4.0"]),
+    "too many pairs": (
+        "plasticity: {rule: evolution_strategy, pairs: 5}\n",
+        ["population.episodes / 2 = 4 pairs, got 5"],
+    ),
+    "key twice": ("seed: 1\nname: a\nseed: 2\n", ["'seed' is set twice (world.yaml:3)"]),
+    "number as key": ("1: a\n", ["not the name of a setting", "got 1"]),
+    "list as key": ("? [a]\n: b\n", ["not the name of a setting"]),
+    "alias bomb": (ALIAS_BOMB, ["aliases and anchors are not allowed (world.yaml:1)"]),
+    "python object": ('name: !!python/object/apply:os.system ["true"]\n', ["tags are not allowed"]),
+    "merge key": ("economy: {<<: {ticket: 1}}\n", ["unknown setting 'economy.<<'"]),
+    "tab": ("economy:\n\tticket: 1\n", ["tab character in YAML (world.yaml:2). Indent with spaces."]),
+    "deep nesting": ("name: " + "[" * 5000, ["nested too deep (world.yaml:1)"]),
+    "unclosed": ("name: [a\nseed: 1\n", ["not valid YAML", "world.yaml:2"]),
+    "two documents": ("name: a\n---\nname: b\n", ["expected a single document", "world.yaml:2"]),
+    "bell": (b"name: a\nseed: \x07\n", ["character that YAML does not allow (world.yaml:2)"]),
+    "not utf-8": (b"name: a\nhost: {path: \xff}\n", ["not UTF-8 (world.yaml:2)"]),
+    "utf-16": ("name: a\n".encode("utf-16"), ["UTF-8"]),
+    "binary": (bytes(range(256)), ["UTF-8"]),
+    "empty": ("# nothing\n", ["empty config (world.yaml)", "extends: ecology"]),
+    "list": ("- a\n", ["not a config", "name: value"]),
+    "too large": ("# " + "x" * 300_000, ["too large", "256 kB"]),
+    "extends itself": ("extends: world.yaml\n", ["in a circle (world.yaml:1)", "world.yaml -> world.yaml"]),
+    "extends nothing": ("seed: 1\nextends: nowhere.yaml\n", ["config file not found (world.yaml:2)"]),
+    "extends a misspelling": (
+        "extends: ecolgy\n",
+        ["unknown config (world.yaml:1)", "Did you mean 'ecology'?"],
+    ),
+    "extends two": ("extends: [ecology, smoke]\n", ["bad value for 'extends' (world.yaml:1)"]),
+}
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_a_bad_file_is_refused_in_one_line_that_says(case, world_file):
-    content, *facts = BAD_FILES[case]
+    content, facts = BAD_FILES[case]
     with pytest.raises(ConfigError) as excinfo:
         load_config(world_file(content))
     line = one_line_of(excinfo)
@@ -366,7 +394,7 @@ def test_the_place_of_a_mistake_is_in_the_base_that_has_it(world_file):
 
 def test_longer_circles_are_refused(world_file):
     world_file("extends: world.yaml\n", "base.yaml")
-    with pytest.raises(ConfigError, match="world.yaml -> base.yaml -> world.yaml"):
+    with pytest.raises(ConfigError, match=r"world\.yaml -> base\.yaml -> world\.yaml"):
         load_config(world_file("extends: base.yaml\n"))
 
 
@@ -394,7 +422,7 @@ def test_longer_circles_are_refused(world_file):
         ({"x" * 10_000: 1}, "…"),
         (
             {"population.maximum": 4},
-            "(override population.maximum): expected at most population.maximum = 4, got 16",
+            "and override population.maximum): expected at most population.maximum = 4, got 16",
         ),
     ],
 )
@@ -433,7 +461,7 @@ def test_a_named_pipe_is_not_waited_for(tmp_path):
         load_config(tmp_path / "pipe.yaml")
 
 
-# ------------------------------------------------------------------------------------------------------- any garbage
+# ------------------------------------------------------------------------------------------------ any garbage
 
 SCALARS = (
     st.none()

@@ -9,7 +9,7 @@ import torch
 
 from evolora_mesa.errors import HostError
 from evolora_mesa.host.cache import KeyValueCache
-from evolora_mesa.host.factors import FusedAdapters
+from evolora_mesa.host.factors import Capture, FusedAdapters, Key
 from evolora_mesa.host.lean import LeanHost
 from evolora_mesa.host.sampling import choose_tokens
 from evolora_mesa.host.tiles import choose_tile_size, tile_rows
@@ -84,7 +84,7 @@ def decode_rows(
         return None if adapters is None else adapters.bind(tiles, capture, wants_output)
 
     bound = bind(tile_owners)
-    state = _read_prompts(host, adapters, owners, rows.prompts, lengths, places)
+    state = _read_prompts(host, adapters, owners, rows.prompts, lengths, places, trace)
     cache = state.cache
     residual = host.after_attention(host.arch.layers - 1, state.x, state.attended, bound)
     logits = host.logits(residual, bound)
@@ -137,6 +137,7 @@ def _read_prompts(
     prompts: Sequence[Sequence[int]],
     lengths: torch.Tensor,
     places: torch.Tensor,
+    trace: TokenTrace | None,
 ) -> _Prompts:
     """Read every different prompt once and deal its keys and values out to all places that need them.
 
@@ -161,6 +162,7 @@ def _read_prompts(
     x = torch.empty(rows.numel(), host.arch.hidden_size, dtype=host.dtype, device=host.device)
     attended = x.new_empty(rows.numel(), host.arch.heads * host.arch.head_dim)
     where = torch.full((rows.numel(),), -1, device=host.device)
+    early = None if shared or trace is None else _EarlyActivity(rows.numel(), trace.wants_output)
     for chunk, tiles, real in _prefill_chunks(owners[rows], lengths[rows], None if shared else _PREFILL_TILE):
         where.fill_(-1)
         where[chunk[real]] = real.nonzero().squeeze(1)
@@ -180,10 +182,45 @@ def _read_prompts(
             cache.keys[layer][target, :, :, :length] = keys[source]
             cache.values[layer][target, :, :length] = values[source]
 
-        bound = None if shared or adapters is None else adapters.bind(tiles)
+        bound = None
+        if not shared and adapters is not None:
+            capture = None if early is None else early.at(chunk, chunk_lengths)
+            bound = adapters.bind(tiles, capture, early is not None and early.wants_output)
         chunk_x, chunk_attended = host.prefill(ids, chunk_lengths, bound, write)
         x[chunk], attended[chunk] = chunk_x, chunk_attended
+    if early is not None and trace is not None:
+        early.hand_over(trace, reading_at)
     return _Prompts(cache, x[reading_at], attended[reading_at])
+
+
+class _EarlyActivity:
+    """What adapters below the last layer's output see at each prompt's last token, which writes the first answer token."""
+
+    def __init__(self, readings: int, wants_output: bool) -> None:
+        self.wants_output, self._readings = wants_output, readings
+        self._seen: dict[Key, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def at(self, chunk: torch.Tensor, lengths: torch.Tensor) -> Capture:
+        """A capture for the readings ``chunk`` with prompts of ``lengths``."""
+
+        def capture(key: Key, x: torch.Tensor, y: torch.Tensor) -> None:
+            length = x.shape[0] // chunk.numel()
+            last = torch.arange(chunk.numel(), device=x.device) * length + lengths - 1
+            if key not in self._seen:
+                self._seen[key] = (
+                    x.new_empty(self._readings, x.shape[1]),
+                    y.new_empty(self._readings, y.shape[1]),
+                )
+            self._seen[key][0][chunk] = x[last]
+            if self.wants_output:
+                self._seen[key][1][chunk] = y[last]
+
+        return capture
+
+    def hand_over(self, trace: TokenTrace, reading_at: torch.Tensor) -> None:
+        """Give every place its reading's activity."""
+        for key, (x, y) in self._seen.items():
+            trace.capture(key, x[reading_at], y[reading_at])
 
 
 def _prefill_chunks(owners: torch.Tensor, lengths: torch.Tensor, tile: int | None):  # noqa: ANN202

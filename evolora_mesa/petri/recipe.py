@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evolora_mesa.configfile import read_yaml
 from evolora_mesa.errors import ConfigError
+from evolora_mesa.strictyaml import parse_yaml, read_text
 
 __all__ = ["HostRecipe", "read_recipe"]
 
@@ -47,9 +47,11 @@ def read_recipe(path: Path) -> HostRecipe:
     Raises:
         ConfigError: the file is missing, is not YAML, or holds an unknown or impossible setting.
     """
+    settings, places = parse_yaml(read_text(path, str(path)), str(path))
     try:
-        return HostRecipe.model_validate(read_yaml(path))
+        return HostRecipe.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         setting = ".".join(map(str, first["loc"]))
-        raise ConfigError(first["msg"], where=f"{path}: {setting}", got=first.get("input")) from error
+        where = f"{places.get(first['loc'], path)}, {setting}"
+        raise ConfigError(first["msg"].lower(), where=where, got=first.get("input")) from error

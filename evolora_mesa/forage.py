@@ -1,0 +1,125 @@
+"""Where to work: beliefs about every cell, and a choice that weighs expected profit, curiosity and chance.
+
+Thompson sampling (W. R. Thompson, 1933) over a Beta belief per (organelle, cell); learning progress as the drive to
+stay where answers are getting better (P.-Y. Oudeyer, F. Kaplan, V. V. Hafner, 2007).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evolora_mesa.config import ForageConfig
+
+__all__ = ["Beliefs"]
+
+# A cell nobody has tried is thought a little worse than even, with the weight of two episodes.
+_PRIOR = (0.6, 1.4)
+_FAST, _SLOW = 0.3, 0.05  # rates of the two averages whose gap is learning progress
+
+
+class Beliefs:
+    """What every organelle thinks of every cell, stacked by bank slot.
+
+    Args:
+        settings: how beliefs are kept and used.
+        capacity: bank slots.
+        shape: ``(families, depths)``.
+
+    Attributes:
+        wins, losses: ``[capacity, families, depths]`` discounted evidence, without the prior.
+        bias: ``[capacity, families, depths]`` inborn preference, in energy.
+        exploration, curiosity: ``[capacity]`` heritable traits: share of random choices, weight of learning progress.
+    """
+
+    def __init__(self, settings: ForageConfig, capacity: int, shape: tuple[int, int]) -> None:
+        self.settings, self.shape = settings, shape
+        full = (capacity, *shape)
+        self.wins, self.losses = np.zeros(full), np.zeros(full)
+        self.bias = np.zeros(full)
+        self._fast, self._slow = np.zeros(full), np.zeros(full)
+        self.exploration = np.zeros(capacity)
+        self.curiosity = np.zeros(capacity)
+
+    def found(self, slots: np.ndarray, rng: np.random.Generator) -> None:
+        """Founders know nothing and have inborn preferences among families."""
+        for array in (self.wins, self.losses, self._fast, self._slow):
+            array[slots] = 0.0
+        preference = rng.normal(0.0, self.settings.initial_bias, (len(slots), self.shape[0], 1))
+        self.bias[slots] = np.broadcast_to(preference, (len(slots), *self.shape))
+        self.exploration[slots] = self.settings.exploration
+        self.curiosity[slots] = self.settings.learning_progress
+
+    def inherit(self, parents: np.ndarray, children: np.ndarray, rng: np.random.Generator) -> None:
+        """Children believe half as firmly what their parents do; their traits vary by about a tenth."""
+        for array in (self.wins, self.losses):
+            array[children] = 0.5 * array[parents]
+        for array in (self._fast, self._slow, self.bias):
+            array[children] = array[parents]
+        for trait in (self.exploration, self.curiosity):
+            trait[children] = trait[parents] * np.exp(rng.normal(0.0, 0.1, len(children)))
+        self.exploration[children] = self.exploration[children].clip(0.0, 1.0)
+
+    def success(self, slots: np.ndarray) -> np.ndarray:
+        """Mean of the belief, ``[slots, families, depths]`` in (0, 1)."""
+        wins, losses = self.wins[slots] + _PRIOR[0], self.losses[slots] + _PRIOR[1]
+        return wins / (wins + losses)
+
+    def learning_progress(self, slots: np.ndarray) -> np.ndarray:
+        """Gap between the recent and the longer average of reward, ``[slots, families, depths]`` in [0, 1]."""
+        return np.abs(self._fast[slots] - self._slow[slots])
+
+    def choose(
+        self, slots: np.ndarray, income: np.ndarray, cost: np.ndarray, episodes: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Deal each organelle's episodes out to cells.
+
+        One plausible success probability is drawn per cell and held for the generation, so most of an organelle's
+        episodes go to one place.
+
+        Args:
+            slots: ``[organelles]``.
+            income: ``[families, depths]`` what a success is expected to be paid, in energy.
+            cost: ``[families, depths]`` what an episode is expected to cost, in energy.
+
+        Returns:
+            ``[organelles, episodes]`` flat cell numbers.
+        """
+        plausible = rng.beta(self.wins[slots] + _PRIOR[0], self.losses[slots] + _PRIOR[1])
+        curiosity = self.curiosity[slots, None, None] * self.learning_progress(slots)
+        appeal = (income * plausible - cost + curiosity + self.bias[slots]).reshape(len(slots), -1)
+        appeal = (appeal - appeal.max(1, keepdims=True)) / self.settings.temperature
+        share = np.exp(appeal)
+        share /= share.sum(1, keepdims=True)
+        explore = self.exploration[slots, None]
+        cumulative = np.cumsum((1 - explore) * share + explore / share.shape[1], axis=1)
+        drawn = rng.random((len(slots), episodes, 1)) * cumulative[:, None, -1:]
+        return (drawn >= cumulative[:, None, :]).sum(-1)
+
+    def learn(self, slots: np.ndarray, cells: np.ndarray, rewards: np.ndarray, success: np.ndarray) -> None:
+        """Take in a generation's outcomes.
+
+        Args:
+            slots: ``[rows]`` owners.
+            cells: ``[rows]`` flat cell numbers.
+            rewards: ``[rows]`` in [0, 1].
+            success: ``[rows]`` bool.
+        """
+        present, owners = np.unique(slots, return_inverse=True)
+        size = self.shape[0] * self.shape[1]
+        pair = owners * size + cells
+        shape = (len(present), *self.shape)
+        rows = np.bincount(pair, minlength=len(present) * size).reshape(shape).astype(float)
+        wins = np.bincount(pair, success, minlength=len(present) * size).reshape(shape)
+        total = np.bincount(pair, rewards, minlength=len(present) * size).reshape(shape)
+        keep, spill = self.settings.memory, self.settings.spill
+        self.wins[present] = keep * self.wins[present] + _spilled(wins, spill)
+        self.losses[present] = keep * self.losses[present] + _spilled(rows - wins, spill)
+        tried = rows > 0
+        mean = total / np.maximum(rows, 1)
+        for average, rate in ((self._fast, _FAST), (self._slow, _SLOW)):
+            average[present] += np.where(tried, rate * (mean - average[present]), 0.0)
+
+
+def _spilled(evidence: np.ndarray, share: float) -> np.ndarray:
+    """``evidence [organelles, families, depths]`` with a share of it counted at the family's other depths too."""
+    return evidence + share * (evidence.sum(2, keepdims=True) - evidence)

@@ -1,0 +1,101 @@
+"""Keeping adapters sane: bounded norms, roll-back after a collapse, quarantine of numbers that are not finite."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from evolora_mesa.host import AdapterBank
+
+__all__ = ["Health", "HealthReport"]
+
+
+class HealthReport(NamedTuple):
+    """Slots that were treated in one update."""
+
+    quarantined: list[int]
+    rolled_back: list[int]
+
+
+class Health:
+    """Watches the weights and the rolling score of every slot.
+
+    Args:
+        bank: whose slots are watched.
+        niches: kinds of work whose scores are kept apart, because a new niche pays less at first and is no collapse.
+        norm_bound: largest Frobenius norm of ΔW per site.
+        decay: share of B that is lost per update.
+        window: updates that the rolling score remembers.
+        drop: fall of the rolling score below its best that counts as a collapse.
+    """
+
+    def __init__(
+        self, bank: AdapterBank, niches: int, *, norm_bound: float, decay: float, window: int, drop: float
+    ) -> None:
+        self._bank, self.norm_bound, self.decay, self.window, self.drop = bank, norm_bound, decay, window, drop
+        self.score = np.zeros((bank.capacity, niches))
+        self.best = np.full((bank.capacity, niches), -np.inf)
+        self.seen = np.zeros((bank.capacity, niches), dtype=np.int64)
+        self._good = {name: (bank.a[name].clone(), bank.b[name].clone()) for name in bank.a}
+        self._has_good = torch.zeros(bank.capacity, dtype=torch.bool)
+
+    def reset(self, slots: torch.Tensor) -> None:
+        """Start anew for ``slots``."""
+        self.score[slots], self.best[slots], self.seen[slots] = 0.0, -np.inf, 0
+        self._has_good[slots] = False
+
+    def check(self, slots: torch.Tensor, niches: np.ndarray, rewards: np.ndarray) -> HealthReport:
+        """Treat ``slots [owners]`` after an update.
+
+        Args:
+            niches: ``[owners]`` where each worked.
+            rewards: ``[owners]`` mean reward of that work, in [0, 1].
+        """
+        sick = slots[~self._bank.finite(slots)]
+        self._restore(sick)
+        if self.decay:
+            for stack in self._bank.b.values():
+                stack[slots] *= 1 - self.decay
+        self._bound_norms(slots)
+        return HealthReport(sick.tolist(), self._roll_back(slots, niches, rewards))
+
+    def _bound_norms(self, slots: torch.Tensor) -> None:
+        factor = (self.norm_bound / self._bank.norms(slots).clamp(min=1e-12)).clamp(max=1.0)  # [owners, sites]
+        for place, site in enumerate(self._bank.sites):
+            over = factor[:, place] < 1
+            self._bank.b[site.name][slots[over.cpu()]] *= factor[over, place, None, None]
+
+    def _roll_back(self, slots: torch.Tensor, niches: np.ndarray, rewards: np.ndarray) -> list[int]:
+        """Follow the rolling scores; keep the weights of a new best, put them back after a collapse."""
+        rows = slots.numpy()
+        seen = self.seen[rows, niches] + 1
+        rate = 1 / np.minimum(seen, self.window)
+        score = self.score[rows, niches] + rate * (rewards - self.score[rows, niches])
+        ripe = seen >= self.window
+        better = ripe & (score > self.best[rows, niches])
+        fallen = ripe & (score < self.best[rows, niches] - self.drop) & self._has_good[slots].numpy()
+        best = np.where(better, score, self.best[rows, niches])
+        # After a collapse the niche is judged anew: were the old best kept, a world that has changed for good would
+        # undo all learning for ever.
+        self.seen[rows, niches] = np.where(fallen, 0, seen)
+        self.score[rows, niches] = np.where(fallen, 0.0, score)
+        self.best[rows, niches] = np.where(fallen, -np.inf, best)
+        self._remember(slots[torch.from_numpy(better)])
+        collapsed = slots[torch.from_numpy(fallen)]
+        self._restore(collapsed)
+        return collapsed.tolist()
+
+    def _remember(self, slots: torch.Tensor) -> None:
+        for name, (a, b) in self._good.items():
+            a[slots], b[slots] = self._bank.a[name][slots], self._bank.b[name][slots]
+        self._has_good[slots] = True
+
+    def _restore(self, slots: torch.Tensor) -> None:
+        """Weights of the best time; a slot that never had one becomes the bare host (B = 0, A finite)."""
+        known, unknown = slots[self._has_good[slots]], slots[~self._has_good[slots]]
+        for name, (a, b) in self._good.items():
+            self._bank.a[name][known], self._bank.b[name][known] = a[known], b[known]
+            self._bank.a[name][unknown] = self._bank.a[name][unknown].nan_to_num(0.0, 0.0, 0.0)
+            self._bank.b[name][unknown] = 0.0

@@ -1,0 +1,132 @@
+"""Learning within a life: rewards to advantages, advantages to gradients, gradients to steps, steps to healthy weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from evolora_mesa.config import PlasticityConfig
+from evolora_mesa.host import AdapterBank, Answers, HostService, TokenTrace
+from evolora_mesa.plasticity.evolution_strategy import EvolutionStrategy
+from evolora_mesa.plasticity.expectation import Expectation
+from evolora_mesa.plasticity.health import Health, HealthReport
+from evolora_mesa.plasticity.hebbian import Hebbian
+from evolora_mesa.plasticity.optimizer import SlotOptimizer
+from evolora_mesa.plasticity.reinforce import Reinforce
+from evolora_mesa.plasticity.rule import Experience, Rule
+from evolora_mesa.plasticity.three_factor import ThreeFactor
+
+__all__ = ["Learner", "Work", "make_rule"]
+
+
+class Work(NamedTuple):
+    """A generation's graded work.
+
+    Attributes:
+        slots: ``[rows]`` owners.
+        answered_by: ``[rows]`` from `Learner.stand_ins`.
+        niches: ``[rows]`` kind of work.
+        rewards: ``[rows]`` in [0, 1].
+        answers: with `Learner.trace` filled in.
+        temperature: of sampling.
+    """
+
+    slots: torch.Tensor
+    answered_by: torch.Tensor
+    niches: np.ndarray
+    rewards: np.ndarray
+    answers: Answers
+    temperature: float
+
+
+def make_rule(settings: PlasticityConfig, service: HostService, bank: AdapterBank, generator: torch.Generator) -> Rule | None:
+    """The rule named in the settings; `None` for ``"none"``."""
+    match settings.rule:
+        case "three_factor":
+            return ThreeFactor(service.host, bank)
+        case "reinforce":
+            return Reinforce(service.host)
+        case "hebbian":
+            return Hebbian()
+        case "evolution_strategy":
+            return EvolutionStrategy(settings.pairs, settings.perturbation, generator)
+    return None
+
+
+class Learner:
+    """All learning state of a population, one row per bank slot.
+
+    Args:
+        settings: rule, optimiser and health settings.
+        rule: from `make_rule`; `None` switches learning off.
+        bank: the adapters that learn.
+        niches: kinds of work.
+    """
+
+    def __init__(self, settings: PlasticityConfig, rule: Rule | None, bank: AdapterBank, niches: int) -> None:
+        self.rule, self._bank = rule, bank
+        self._expectation = Expectation(bank.capacity, niches, settings.baseline_memory)
+        self._optimizer = SlotOptimizer(
+            bank,
+            kind=settings.optimizer,
+            learning_rate=settings.learning_rate,
+            half_life=settings.half_life,
+            beta1=settings.beta1,
+            beta2=settings.beta2,
+            clip=settings.clip,
+        )
+        self._health = Health(
+            bank,
+            niches,
+            norm_bound=settings.norm_bound,
+            decay=settings.decay,
+            window=settings.rollback_window,
+            drop=settings.rollback_drop,
+        )
+
+    def trace(self) -> TokenTrace | None:
+        """A fresh trace to answer with, when the rule needs one."""
+        return TokenTrace(self.rule.wants_output) if self.rule is not None and self.rule.needs_trace else None
+
+    def stand_ins(self, slots: torch.Tensor) -> torch.Tensor:
+        """``[rows]`` who answers for ``slots [rows]``."""
+        return slots if self.rule is None else self.rule.stand_ins(self._bank, slots)
+
+    def learn(self, work: Work) -> HealthReport:
+        """One update of everyone who worked."""
+        if self.rule is None:
+            return HealthReport([], [])
+        rows = work.slots.numpy()
+        advantages = self._expectation.advantages(rows, work.niches, work.rewards)
+        experience = Experience(
+            work.slots,
+            work.answered_by,
+            torch.from_numpy(advantages).float(),
+            work.answers,
+            work.temperature,
+        )
+        gradients = self.rule.gradients(self._bank, experience)
+        self._optimizer.step(gradients)
+        owners = gradients.slots.numpy()
+        total = np.bincount(rows, work.rewards, minlength=self._bank.capacity)
+        count = np.bincount(rows, minlength=self._bank.capacity)
+        niche = np.zeros(self._bank.capacity, dtype=np.int64)
+        niche[rows[::-1]] = work.niches[::-1]  # the first row's, when an owner worked in several
+        report = self._health.check(gradients.slots, niche[owners], total[owners] / count[owners])
+        treated = torch.tensor(report.quarantined + report.rolled_back, dtype=torch.long)
+        self._optimizer.reset(treated)
+        return report
+
+    def reset(self, slots: torch.Tensor) -> None:
+        """Forget what is known about ``slots``: they are founders."""
+        self._expectation.reset(slots.numpy())
+        self._optimizer.reset(slots)
+        self._health.reset(slots)
+
+    def inherit(self, parents: torch.Tensor, children: torch.Tensor) -> None:
+        """Newborns expect what their parents do and learn at their rate."""
+        self._health.reset(children)
+        self._expectation.inherit(parents.numpy(), children.numpy())
+        self._optimizer.inherit(parents, children)

@@ -1,0 +1,200 @@
+"""What the DataCollector records: module-level functions, so that they pickle and can be named in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evolora_mesa.economy import gini
+
+if TYPE_CHECKING:
+    from evolora_mesa.model import EcologyModel
+    from evolora_mesa.organelle import Organelle
+
+__all__ = ["AGENT_REPORTERS", "MODEL_REPORTERS", "TABLES"]
+
+
+def generation(model: EcologyModel) -> int:
+    """Number of the generation; 0 is the founding."""
+    return model.tick
+
+
+def population(model: EcologyModel) -> int:
+    """Organelles alive."""
+    return len(model.agents)
+
+
+def mean_roi(model: EcologyModel) -> float:
+    """Mean over organelles of energy earned / energy spent in this generation; nan when nobody lives."""
+    return float(np.mean([organelle.roi for organelle in model.organelles()])) if len(model.agents) else float("nan")
+
+
+def accuracy(model: EcologyModel) -> float:
+    """Running mean of the share of episodes that were right and in the paid style, in [0, 1]."""
+    return model.accuracy
+
+
+def success_rate(model: EcologyModel) -> float:
+    """Share of this generation's episodes that were right and in the paid style; nan without episodes."""
+    return model.tally.succeeded / model.tally.episodes if model.tally.episodes else float("nan")
+
+
+def mean_reward(model: EcologyModel) -> float:
+    """Mean reward of this generation's episodes, in [0, 1]; nan without episodes."""
+    return model.tally.reward / model.tally.episodes if model.tally.episodes else float("nan")
+
+
+def energy_organelles(model: EcologyModel) -> float:
+    """Energy that organelles own."""
+    return model.ledger.by_kind()["organelle"]
+
+
+def energy_cells(model: EcologyModel) -> float:
+    """Energy in the cells' pools."""
+    return model.ledger.by_kind()["cell"]
+
+
+def energy_soil(model: EcologyModel) -> float:
+    """Energy that was spent, all together."""
+    return model.ledger.by_kind()["soil"]
+
+
+def energy_sun(model: EcologyModel) -> float:
+    """What the sun has given, as a negative number; all energies add up to zero."""
+    return model.ledger.by_kind()["sun"]
+
+
+def energy_gini(model: EcologyModel) -> float:
+    """Gini coefficient of the organelles' energy, 0 (equal) to 1; nan when nobody lives."""
+    return gini([organelle.energy for organelle in model.organelles()])
+
+
+def births(model: EcologyModel) -> int:
+    """Births in this generation."""
+    return model.tally.births
+
+
+def deaths(model: EcologyModel) -> int:
+    """Deaths in this generation."""
+    return model.tally.deaths
+
+
+def episodes(model: EcologyModel) -> int:
+    """Tasks answered in this generation."""
+    return model.tally.episodes
+
+
+def prompt_tokens(model: EcologyModel) -> int:
+    """Tokens read in this generation."""
+    return model.tally.prompt_tokens
+
+
+def generated_tokens(model: EcologyModel) -> int:
+    """Tokens written in this generation."""
+    return model.tally.generated_tokens
+
+
+def cells_occupied(model: EcologyModel) -> int:
+    """Cells in which at least one organelle lives."""
+    return int((model.grid.layer("occupancy") > 0).sum())
+
+
+def learning_progress(model: EcologyModel) -> float:
+    """Mean over cells of the gap between the recent and the longer average of success, in [0, 1]."""
+    return float(model.grid.layer("learning_progress").mean())
+
+
+def mean_price(model: EcologyModel) -> float:
+    """Mean price of a success over cells, in energy."""
+    return float(model.grid.layer("price").mean())
+
+
+def rolled_back(model: EcologyModel) -> int:
+    """Adapters put back to an earlier state in this generation because their score collapsed."""
+    return model.tally.rolled_back
+
+
+def quarantined(model: EcologyModel) -> int:
+    """Adapters in this generation whose weights were no longer finite."""
+    return model.tally.quarantined
+
+
+def host_seconds(model: EcologyModel) -> float:
+    """CPU seconds in the host's answers in this generation."""
+    return model.tally.host_seconds
+
+
+def step_seconds(model: EcologyModel) -> float:
+    """CPU seconds of the whole generation."""
+    return model.tally.step_seconds
+
+
+def energy_of(organelle: Organelle) -> float:
+    """Energy it owns."""
+    return organelle.energy
+
+
+def roi_of(organelle: Organelle) -> float:
+    """Energy earned / spent in this generation."""
+    return organelle.roi
+
+
+def lineage_of(organelle: Organelle) -> int:
+    """Founder it descends from."""
+    return organelle.lineage
+
+
+def age_of(organelle: Organelle) -> int:
+    """Generations since its birth."""
+    return organelle.age
+
+
+def cell_of(organelle: Organelle) -> str:
+    """Family and depth of its cell."""
+    family, depth = organelle.cell.coordinate
+    return f"{organelle.model.grid.families[family]}:{depth + 1}"
+
+
+MODEL_REPORTERS: dict[str, Callable[[EcologyModel], float]] = {
+    function.__name__: function
+    for function in (
+        generation,
+        population,
+        mean_roi,
+        accuracy,
+        success_rate,
+        mean_reward,
+        energy_organelles,
+        energy_cells,
+        energy_soil,
+        energy_sun,
+        energy_gini,
+        births,
+        deaths,
+        episodes,
+        prompt_tokens,
+        generated_tokens,
+        cells_occupied,
+        learning_progress,
+        mean_price,
+        rolled_back,
+        quarantined,
+        host_seconds,
+        step_seconds,
+    )
+}
+
+AGENT_REPORTERS: dict[str, Callable[[Organelle], object]] = {
+    "energy": energy_of,
+    "roi": roi_of,
+    "lineage": lineage_of,
+    "age": age_of,
+    "cell": cell_of,
+}
+
+TABLES: dict[str, list[str]] = {
+    "births": ["generation", "unique_id", "parent_id", "lineage", "energy"],
+    "deaths": ["generation", "unique_id", "lineage", "age"],
+}

@@ -1,0 +1,13 @@
+"""Every test runs offline and on one thread: sums over several threads differ in the last bit."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import torch  # after them: libraries read the variables when they are imported
+
+torch.set_num_threads(1)

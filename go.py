@@ -195,7 +195,7 @@ def install(found, lock):
     """pip install -e .[dev], between an unfinished stamp and a finished one."""
     STAMP.write_text(UNFINISHED, encoding="utf-8")
     if not found["torch"]:
-        stop_before_cuda()
+        announce_cuda()
     say("Installing Evolora-Mesa and what it needs (once; about 1 GB on disk).")
     code, lines = run_quietly(pip("install", "--progress-bar", "off", "-e", ".[dev]"), lock)
     if code:
@@ -251,9 +251,9 @@ def run_quietly(command, lock):
     return process.returncode, list(tail)
 
 
-def stop_before_cuda(platform=sys.platform):
-    """Ask pip what torch would bring along, and stop before gigabytes that a laptop has no use for."""
-    if not platform.startswith("linux") or os.environ.get("EVOLORA_TORCH") == "any":
+def announce_cuda(platform=sys.platform):
+    """Ask pip what torch would bring along, and say so before gigabytes are fetched that a laptop has no use for."""
+    if not platform.startswith("linux"):
         return
     command = pip("install", "--dry-run", "--quiet", "--retries", "0", "--report", "-", torch_requirement())
     try:
@@ -269,10 +269,9 @@ def stop_before_cuda(platform=sys.platform):
     except (subprocess.TimeoutExpired, ValueError, KeyError):
         return  # an old pip, or no network: the installation itself has the better message
     if any(name.lower().startswith("nvidia-") for name in plan):
-        raise Trouble(
-            "pip would fetch gigabytes of CUDA wheels with torch: set PIP_EXTRA_INDEX_URL (or PIP_INDEX_URL) "
-            "to PyTorch's CPU index and call again, or set EVOLORA_TORCH=any to go on with them.",
-            code=3,
+        say(
+            "Note: pip is about to fetch gigabytes of CUDA wheels with torch; to avoid that, stop now (Ctrl-C), set "
+            "PIP_EXTRA_INDEX_URL (or PIP_INDEX_URL) to PyTorch's CPU index, and call again."
         )
 
 

@@ -227,9 +227,9 @@ class EconomyConfig(Section):
     """Where energy comes from and what costs energy."""
 
     inflow: float = setting(
-        2.0, "new energy in each cell's pool", unit="energy per generation", ge=0, le=MOST_ENERGY
+        1.2, "new energy in each cell's pool", unit="energy per generation", ge=0, le=MOST_ENERGY
     )
-    pool_limit: float = setting(8.0, "most that a cell's pool holds", unit="energy", ge=0, le=MOST_ENERGY)
+    pool_limit: float = setting(4.0, "most that a cell's pool holds", unit="energy", ge=0, le=MOST_ENERGY)
     price_low: float = setting(
         0.1, "price of a success where all answers succeed, or none", unit="energy", ge=0, le=MOST_ENERGY
     )
@@ -239,7 +239,7 @@ class EconomyConfig(Section):
     success_memory: float = setting(
         0.1, "rate of the moving average of a cell's success", unit="per generation", gt=0, le=1
     )
-    ticket: float = setting(0.35, "cost of being alive", unit="energy per generation", ge=0, le=MOST_ENERGY)
+    ticket: float = setting(1.0, "cost of being alive", unit="energy per generation", ge=0, le=MOST_ENERGY)
     prompt_token: float = setting(0.0005, "cost of a token read", unit="energy", ge=0, le=MOST_ENERGY)
     generated_token: float = setting(0.002, "cost of a token written", unit="energy", ge=0, le=MOST_ENERGY)
     adapter_kiloparameter: float = setting(
@@ -300,7 +300,7 @@ class PlasticityConfig(Section):
     beta2: float = setting(0.98, "memory of Adam's variance", ge=0, lt=1)
     clip: float = setting(1.0, "largest norm of an update direction", gt=0, le=1_000_000)
     baseline_memory: float = setting(
-        0.9, "memory of the expected reward that a reward is held against", unit="per update", ge=0, lt=1
+        0.9, "memory of the expected reward that a reward is held against", unit="per 8 episodes", ge=0, lt=1
     )
     decay: float = setting(0.0, "share of the weights lost", unit="per update", ge=0, lt=1)
     norm_bound: float = setting(

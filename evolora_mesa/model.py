@@ -77,7 +77,8 @@ class EcologyModel(mesa.Model):
         config: name of a shipped config, path of a YAML file, or a `WorldConfig`.
         rng: seed; `None` takes the config's. Text is accepted, because user interfaces hand it over.
         host: a loaded host to share between worlds; by default the config's is loaded.
-        **settings: single settings over the config, by dotted name: ``**{"economy.ticket": 0.3}``.
+        **kwargs: single settings over the config, by dotted name: ``**{"economy.ticket": 0.3}``. Mesa's user
+            interface looks for this very name before it hands over parameters that the signature does not list.
 
     Raises:
         ConfigError: an unknown setting, a value out of range, or settings that contradict each other.
@@ -98,9 +99,9 @@ class EcologyModel(mesa.Model):
         *,
         rng: int | str | None = None,
         host: HostService | None = None,
-        **settings: object,
+        **kwargs: object,
     ) -> None:
-        self.config = load_config(config, settings)
+        self.config = load_config(config, kwargs)
         seed = self.config.seed if rng in (None, "") else int(rng)
         super().__init__(rng=seed)
         self.tick = 0
@@ -216,7 +217,8 @@ class EcologyModel(mesa.Model):
         """One batched host call answers every task of the generation."""
         count, episodes = cells.shape
         owners = np.repeat(np.arange(count), episodes)
-        slots = torch.tensor([organelle.slot for organelle in self.organelles()], dtype=torch.long)[owners]
+        organelles = self.organelles()
+        slots = torch.tensor([organelle.slot for organelle in organelles], dtype=torch.long)[owners]
         flat = cells.ravel()
         rng = self.streams.python("tasks.live")
         families = self.grid.families
@@ -224,7 +226,8 @@ class EcologyModel(mesa.Model):
             self.tasks.draw(Pool.LIVE, families[cell // self.grid.depths], cell % self.grid.depths + 1, rng)
             for cell in flat.tolist()
         ]
-        answered_by, trace = self.learner.stand_ins(slots), self.learner.trace()
+        answered_by = self.learner.stand_ins(slots) if organelles else slots  # nobody left, nobody to stand in for
+        trace = self.learner.trace()
         first_key = self.streams.integer(f"decode.{self.tick}") >> 1
         requests = [
             Request(slot, task.prompt, first_key + row)
@@ -273,6 +276,7 @@ class EcologyModel(mesa.Model):
         self.tally.deaths = bury(self, [organelle for organelle in self.organelles() if organelle.bankrupt])
         if self.config.reproduction.enabled:
             self.tally.births = bear(self, self._generator)
+        self.grid.count(organelle.cell for organelle in self.organelles())
         self.running = len(self.agents) > 0
 
     def record(self) -> None:
@@ -323,10 +327,11 @@ class EcologyModel(mesa.Model):
         tally.reward = float(grades.rewards.sum())
         tally.prompt_tokens = int(workload.prompt_tokens.sum())
         tally.generated_tokens = int(workload.generated_tokens.sum())
+        shape = self._payout.shape
+        self.grid.layer("pool")[:] = self.ledger.balance(self.cell_accounts).reshape(shape)
         if not rows:
             return
         self.accuracy += (1 - _ACCURACY_MEMORY) * (tally.succeeded / rows - self.accuracy)
-        shape = self._payout.shape
         count = np.bincount(workload.cells, minlength=self._payout.size).reshape(shape)
         worked = count > 0
 
@@ -347,7 +352,6 @@ class EcologyModel(mesa.Model):
             + self.tariff.generated_token * workload.generated_tokens
         )
         self._episode_cost = np.where(worked, mean(cost), self._episode_cost)
-        self.grid.layer("pool")[:] = self.ledger.balance(self.cell_accounts).reshape(shape)
 
     # ------------------------------------------------------------------ looking
 

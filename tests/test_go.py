@@ -51,7 +51,7 @@ class Project:
         shutil.copy(SOURCE.parent / "pyproject.toml", folder)
         monkeypatch.chdir(folder.parent)  # `python -m` looks there first: not into the real package
         monkeypatch.setenv("FAKE_LOG", str(self.log))
-        for name in ("CI", "EVOLORA_TORCH", "HF_HUB_OFFLINE"):
+        for name in ("CI", "HF_HUB_OFFLINE"):
             monkeypatch.delenv(name, raising=False)
         spec = importlib.util.spec_from_file_location("go_under_test", folder / "go.py")
         assert spec is not None and spec.loader is not None
@@ -273,27 +273,19 @@ def test_a_second_go_waits_for_the_first_and_then_finds_the_work_done(project, m
 
 @pytest.fixture
 def linux(project, monkeypatch):
-    ask = project.go.stop_before_cuda
-    monkeypatch.setattr(project.go, "stop_before_cuda", lambda: ask("linux"))
+    ask = project.go.announce_cuda
+    monkeypatch.setattr(project.go, "announce_cuda", lambda: ask("linux"))
 
 
 @pytest.mark.usefixtures("linux")
 def test_cuda_wheels_are_announced_before_anything_is_fetched(project, monkeypatch, capsys):
     monkeypatch.setenv("FAKE_PLAN", plan("torch", "nvidia-cublas", "triton"))
-    assert project.go.main(["demo"]) == 3
-    message = capsys.readouterr().err.splitlines()[-1]
-    for words in ("gigabytes", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "EVOLORA_TORCH=any"):
-        assert words in message
-    assert "://" not in message and project.installs() == 0
-    assert "torch>=2.6,<2.14" in project.pip_calls()[0]
-
-
-@pytest.mark.usefixtures("linux")
-def test_whoever_wants_cuda_gets_it(project, monkeypatch):
-    monkeypatch.setenv("FAKE_PLAN", plan("torch", "nvidia-cublas"))
-    monkeypatch.setenv("EVOLORA_TORCH", "any")
     assert project.go.main(["setup"]) == 0
-    assert project.installs() == len(project.pip_calls()) == 1
+    message = next(line for line in capsys.readouterr().err.splitlines() if "gigabytes" in line)
+    for words in ("CUDA", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
+        assert words in message
+    assert "://" not in message and project.installs() == 1
+    assert "torch>=2.6,<2.14" in project.pip_calls()[0]
 
 
 @pytest.mark.usefixtures("linux")

@@ -6,11 +6,15 @@ same children. The decomposition is taken from thin QR factors; ΔW itself is ne
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from evolora_mesa.host import AdapterBank
 
 __all__ = ["mutate"]
+
+_SILENT = 1e-6  # of the largest singular value: what rounding leaves of a component that is not in use
 
 
 def mutate(
@@ -28,7 +32,8 @@ def mutate(
     themselves; with probability ``rank_change`` the rank goes up by a silent component or down by the weakest one.
 
     Args:
-        strength: standard deviation of the noise, relative to the singular values.
+        strength: root mean square of ‖ΔW of the child - ΔW of the parent‖ / ‖ΔW of the parent‖ at an unchanged rank,
+            whatever that rank is; half of the square comes from the scaling, half from the mixing.
         rank_change: probability in [0, 1].
     """
     count = len(parents)
@@ -36,12 +41,12 @@ def mutate(
     direction = torch.where(torch.rand(count, generator=generator) < 0.5, -1, 1)
     for place, site in enumerate(bank.sites):
         left, values, right = _decompose(bank.a[site.name][parents], bank.b[site.name][parents])
-        noise = torch.randn(values.shape, generator=generator).to(values)
+        scaling = torch.randn(values.shape, generator=generator).to(values)
         mixing = torch.randn(*values.shape, values.shape[1], generator=generator).to(values)
-        size = values.square().mean(1, keepdim=True).sqrt()
-        core = torch.diag_embed(values * (1 + strength * noise)) + strength * size[:, :, None] * mixing * _both(
-            values > 0
-        )
+        in_use = values > _SILENT * values[:, :1]  # [n, max_rank]
+        size = values.norm(dim=1) / in_use.sum(1).clamp(min=1)  # [n], spreads ‖ΔW‖ evenly over the pairs that are mixed
+        change = torch.diag_embed(values * scaling) + size[:, None, None] * mixing * _both(in_use)
+        core = torch.diag_embed(values) + strength / math.sqrt(2) * change
         inner_left, values, inner_right = torch.linalg.svd(core)
         ranks = (bank.ranks[parents, place] + changed * direction).clamp(1, bank.max_rank)
         used = (torch.arange(bank.max_rank) < ranks[:, None]).to(values)  # [n, max_rank]
@@ -55,12 +60,16 @@ def _decompose(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     """Singular value decomposition of ``b @ a`` for ``a [n, r, d_in]`` and ``b [n, d_out, r]``.
 
     Returns:
-        ``left [n, d_out, r]``, ``values [n, r]`` descending, ``right [n, r, d_in]``.
+        ``left [n, d_out, r]`` with the largest number of each column positive, ``values [n, r]`` descending,
+        ``right [n, r, d_in]``.
     """
     q_out, r_out = torch.linalg.qr(b.float())
     q_in, r_in = torch.linalg.qr(a.float().transpose(1, 2))
     u, values, vh = torch.linalg.svd(r_out @ r_in.transpose(1, 2))
-    return q_out @ u, values, vh @ q_in.transpose(1, 2)
+    left, right = q_out @ u, vh @ q_in.transpose(1, 2)
+    # A pair of directions may change its sign together, and which sign comes out depends on the factorisation.
+    sign = left.gather(1, left.abs().argmax(1, keepdim=True)).sign()  # [n, 1, r]
+    return left * sign, values, right * sign.transpose(1, 2)
 
 
 def _both(mask: torch.Tensor) -> torch.Tensor:

@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, Literal, get_args
 
 import torch
 
-from evolora_mesa.errors import HostError
+from evolora_mesa.errors import ConfigError, HostError
 from evolora_mesa.host.architecture import Architecture, read_config
 from evolora_mesa.host.bank import BARE, AdapterBank
 from evolora_mesa.host.cpu import tune_cpu
 from evolora_mesa.host.decode import Decoded, Rows, decode_rows
+from evolora_mesa.host.generic import GenericHost, decode_generic, load_generic
 from evolora_mesa.host.lean import LeanHost
 from evolora_mesa.host.sites import Site, lean_sites, resolve_sites
 from evolora_mesa.host.text import TextCodec
@@ -21,10 +23,13 @@ from evolora_mesa.host.trace import FlatTrace, TokenTrace
 from evolora_mesa.host.weights import host_from_tensors, read_tensors, shuffled_weights
 from evolora_mesa.shipped import shipped_folder
 
-__all__ = ["Answers", "HostService", "Request"]
+__all__ = ["Answers", "Host", "HostService", "Request", "Route"]
+
+Host = LeanHost | GenericHost
+Route = Literal["auto", "lean", "generic"]
 
 _SELF_TEST_PROMPT = "What is: 3+4\nAnswer:"
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class HostService:
 
     def __init__(
         self,
-        host: LeanHost,
+        host: Host,
         codec: TextCodec,
         available_sites: Sequence[Site],
         *,
@@ -100,6 +105,7 @@ class HostService:
         random_weights: bool = False,
         max_rows: int = 512,
         memory_mb: int = 512,
+        route: Route = "auto",
     ) -> HostService:
         """Load a Hugging Face folder of a causal language model.
 
@@ -111,10 +117,15 @@ class HostService:
             threads: torch threads on a CPU; `None` leaves them alone.
             tuned: apply `host.cpu.tune_cpu` when on a CPU.
             random_weights: the negative control, `shuffled_weights`.
+            route: ``"lean"`` is our own decoder, ``"generic"`` the one of transformers, ``"auto"`` the lean one
+                where it knows the architecture.
 
         Raises:
-            HostError: the folder is missing, incomplete, or not a causal language model.
+            ConfigError: no such route.
+            HostError: the folder is missing, incomplete, not a causal language model, or not one for the route.
         """
+        if route not in get_args(Route):
+            raise ConfigError("no such route", expected=" or ".join(get_args(Route)), got=route)
         folder = find_host(path)
         config = read_config(folder)
         chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
@@ -122,17 +133,32 @@ class HostService:
             tune_cpu(threads=threads)
         elif chosen.type == "cpu" and threads is not None:
             torch.set_num_threads(threads)
-        codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
-        arch = Architecture.from_config(config)
-        options = {"name": str(path), "max_rows": max_rows, "memory_mb": memory_mb}
+        arch = None if route == "generic" else Architecture.from_config(config)
         if arch is None:
-            raise HostError("unknown architecture", where=folder, got=config["model_type"])
+            if route == "lean":
+                raise HostError(
+                    "the lean route does not know this architecture",
+                    where=folder,
+                    got=config["model_type"],
+                    do='Leave route at "auto".',
+                )
+            generic = load_generic(
+                folder, dtype=_DTYPES.get(dtype), device=chosen, random_weights=random_weights
+            )
+            config = {**config, "vocab_size": generic.vocab_size}  # some configs keep it one level down
+            codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
+            return cls(
+                generic, codec, generic.sites, name=str(path), max_rows=max_rows, memory_mb=memory_mb
+            )
+        codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
         tensors = read_tensors(folder)
         if random_weights:
             tensors = shuffled_weights(tensors, seed=0)
         number_format = _DTYPES.get(dtype) or tensors["model.embed_tokens.weight"].dtype
         host = host_from_tensors(arch, tensors, dtype=number_format, device=chosen)
-        return cls(host, codec, lean_sites(arch), **options)
+        return cls(
+            host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb
+        )
 
     # ------------------------------------------------------------------ adapters
 
@@ -212,15 +238,16 @@ class HostService:
             rows = Rows(owners, [prompts[row] for row in chunk.tolist()], keys[chunk])
             if trace is not None:
                 trace.begin(chunk)
-            done = decode_rows(
-                self.host,
-                adapters,
-                rows,
-                max_new=max_new_tokens,
-                stop=self.codec.stop.to(self.host.device),
-                temperature=temperature,
-                trace=trace,
-            )
+            options: dict[str, Any] = {
+                "max_new": max_new_tokens,
+                "stop": self.codec.stop.to(self.host.device),
+                "temperature": temperature,
+                "trace": trace,
+            }
+            if isinstance(self.host, GenericHost):
+                done = decode_generic(self.host, adapters, rows, **options)
+            else:
+                done = decode_rows(self.host, adapters, rows, **options)
             tokens[chunk], log_probability[chunk] = done.tokens.cpu(), done.log_probability.cpu()
         return Decoded(tokens, log_probability)
 
@@ -229,10 +256,7 @@ class HostService:
     ) -> list[torch.Tensor]:
         """Requests in runs of neighbouring owners that fit the row and memory bounds; a pure function of the list."""
         lengths = torch.tensor([len(prompt) for prompt in prompts])
-        arch = self.host.arch
-        element = torch.finfo(self.host.dtype).bits // 8
-        per_column = 2 * arch.layers * arch.kv_heads * arch.head_dim * element
-        row_bytes = per_column * (int(lengths.max()) + max_new_tokens)
+        row_bytes = _kv_bytes_per_token(self.host) * (int(lengths.max()) + max_new_tokens)
         most = max(1, min(self.max_rows, self.memory_mb * 2**20 // row_bytes))
         order = torch.argsort(slots, stable=True)
         pieces = -(-order.numel() // most)
@@ -247,6 +271,14 @@ class HostService:
             logits = self.host.forward(torch.tensor(prompt, device=self.host.device))[0, -1, :20].float().cpu()
         rounded = ",".join(f"{value:.3f}" for value in logits.tolist())
         return {"weights": self.host.weight_hash(), "logits": hashlib.sha256(rounded.encode()).hexdigest()}
+
+
+def _kv_bytes_per_token(host: Host) -> int:
+    """Memory that one token of one row takes in the key-value cache."""
+    if isinstance(host, GenericHost):
+        return host.kv_bytes_per_token
+    arch = host.arch
+    return 2 * arch.layers * arch.kv_heads * arch.head_dim * (torch.finfo(host.dtype).bits // 8)
 
 
 def find_host(path: str | Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.strictyaml import parse_yaml, read_text
@@ -14,6 +14,7 @@ __all__ = ["HostRecipe", "read_recipe"]
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(gt=0)]
 
 
 class HostRecipe(BaseModel):
@@ -27,18 +28,28 @@ class HostRecipe(BaseModel):
     layers: Size = 4
     heads: Size = 3
     kv_heads: Size = 1
-    head_dim: Size = 32
+    head_dim: Annotated[int, Field(ge=2, le=4096, multiple_of=2)] = 32
     intermediate_size: Size = 256
-    depth_weights: tuple[float, ...] = Field(default=(0.35, 0.3, 0.2, 0.15), description="relative frequency of depths")
+    depth_weights: tuple[Weight, ...] = Field(
+        default=(0.35, 0.3, 0.2, 0.15), min_length=1, max_length=6, description="relative frequency of depths"
+    )
     near_miss: Share = Field(default=0.12, description="share of answers that are plausibly wrong")
     hedge: Share = Field(default=0.05, description="share of refusals per unit of depth")
     prompt_weight: Share = Field(default=0.02, description="loss weight of prompt tokens; answer tokens have 1")
-    steps: int = Field(default=7000, ge=1, description="optimiser steps")
+    steps: int = Field(default=6000, ge=1, description="optimiser steps")
     batch_size: Size = 128
     matrix_learning_rate: float = Field(default=0.02, gt=0, description="Muon, all matrices but the embedding")
     vector_learning_rate: float = Field(default=0.004, gt=0, description="AdamW, embedding and norms")
     warm_up_steps: int = Field(default=30, ge=1)
     constant_share: Share = Field(default=0.4, description="share of the steps at full learning rate, then linear to 1 %")
+
+    @field_validator("kv_heads")
+    @classmethod
+    def _divides_heads(cls, value: int, info: ValidationInfo) -> int:
+        heads = info.data.get("heads", value)
+        if heads % value:
+            raise ValueError(f"heads must be a multiple of kv_heads, and {heads} is none of {value}")
+        return value
 
 
 def read_recipe(path: Path) -> HostRecipe:

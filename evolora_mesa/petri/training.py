@@ -101,6 +101,7 @@ def _train(recipe: HostRecipe, on_progress: Callable[[Progress], None] | None) -
         scale = _schedule(step, recipe)
         loss = _loss(host, batch.ids, batch.weights)
         loss.backward()
+        _tie_heads(host)
         tokens += batch.ids.numel()
         for group in adam.param_groups:
             group["lr"] = recipe.vector_learning_rate * scale
@@ -162,6 +163,14 @@ def _loss(host: LeanHost, ids: torch.Tensor, weights: torch.Tensor) -> torch.Ten
     logits = host.forward(ids[:, :-1])
     losses = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     return (losses * weights.flatten()).sum() / weights.sum()
+
+
+def _tie_heads(host: LeanHost) -> None:
+    """All query heads share one norm vector, and all key heads another: their copies get one common gradient."""
+    for layer in host.layers:
+        assert layer.qk_norm is not None and layer.qk_norm.grad is not None  # qwen3 has one; backward has just run
+        for copies in layer.qk_norm.grad.split([host.arch.heads, host.arch.kv_heads]):
+            copies.copy_(copies.sum(0).expand_as(copies))
 
 
 @torch.no_grad()

@@ -38,7 +38,8 @@ class Hebbian:
         b: dict[str, torch.Tensor] = {}
         for site in bank.sites:
             key = (site.layer, site.group)
-            inner = torch.bmm(blocks.lay(trace.inputs[key]), bank.a[site.name][block_slots].transpose(1, 2))
-            output = trace.outputs[key][:, site.offset : site.offset + site.d_out]
+            a = bank.a[site.name][block_slots].float()
+            inner = torch.bmm(blocks.lay(trace.inputs[key].float()), a.transpose(1, 2))
+            output = trace.outputs[key][:, site.offset : site.offset + site.d_out].float()
             b[site.name] = blocks.outer_sum(blocks.lay(output * weight), inner)
         return Gradients(slots, {}, b)

@@ -42,7 +42,8 @@ class SlotOptimizer:
         self.updates = torch.zeros(bank.capacity)
         self._moments = (
             {
-                (factor, name): (torch.zeros_like(tensor), torch.zeros_like(tensor))
+                # In float32 whatever the weights are in: squares of small numbers fade in bfloat16.
+                (factor, name): (_zeros(tensor), _zeros(tensor))
                 for factor, stack in (("a", bank.a), ("b", bank.b))
                 for name, tensor in stack.items()
             }
@@ -72,9 +73,8 @@ class SlotOptimizer:
         count = count.to(self._bank.device)[:, None, None]
         for factor, stack, found in (("a", self._bank.a, gradients.a), ("b", self._bank.b, gradients.b)):
             for name, gradient in found.items():
-                direction = (
-                    self._adam((factor, name), slots, gradient, count) if self.kind == "adam" else self._clipped(gradient)
-                )
+                wide = gradient.float()
+                direction = self._adam((factor, name), slots, wide, count) if self.kind == "adam" else self._clipped(wide)
                 stack[name][slots] += (rate * direction).to(stack[name])
 
     def _adam(self, key: tuple[str, str], slots: torch.Tensor, gradient: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
@@ -88,3 +88,7 @@ class SlotOptimizer:
     def _clipped(self, gradient: torch.Tensor) -> torch.Tensor:
         norm = gradient.flatten(1).norm(dim=1).clamp(min=_EPSILON)[:, None, None]
         return gradient * (self._clip / norm).clamp(max=1.0)
+
+
+def _zeros(like: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(like, dtype=torch.float32)

@@ -74,10 +74,10 @@ class ThreeFactor:
                 post = blocks.lay(surprise)
             else:
                 post = blocks.lay(self._to_residual(trace, from_head, site.layer, site.group))
-            pre = blocks.lay(trace.inputs[key])
+            pre = blocks.lay(trace.inputs[key].float())
             block_slots = slots[blocks.owners.cpu()]
-            inner = torch.bmm(pre, bank.a[site.name][block_slots].transpose(1, 2))  # [blocks, block, rank]
-            back = torch.bmm(post, bank.b[site.name][block_slots])  # [blocks, block, rank]
+            inner = torch.bmm(pre, bank.a[site.name][block_slots].float().transpose(1, 2))  # [blocks, block, rank]
+            back = torch.bmm(post, bank.b[site.name][block_slots].float())  # [blocks, block, rank]
             b[site.name] = blocks.outer_sum(post, inner) * bank.scaling
             a[site.name] = blocks.outer_sum(back, pre) * bank.scaling
         return Gradients(slots, a, b)
@@ -91,8 +91,8 @@ class ThreeFactor:
         signal = surprise @ self._host.head.float()
         if "lm_head" in bank.a:
             block_slots = slots[blocks.owners.cpu()]
-            inner = torch.bmm(blocks.lay(surprise), bank.b["lm_head"][block_slots])
-            laid = torch.bmm(inner, bank.a["lm_head"][block_slots]) * bank.scaling
+            inner = torch.bmm(blocks.lay(surprise), bank.b["lm_head"][block_slots].float())
+            laid = torch.bmm(inner, bank.a["lm_head"][block_slots].float()) * bank.scaling
             signal = signal + blocks.gather(laid)
         return signal
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,9 +19,16 @@ from evolora_mesa.plasticity.optimizer import SlotOptimizer
 from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Contracts, Pool, Task, TaskSource, write_answer
 
-__all__ = ["Cell", "fine_tune_lanes", "train_lanes"]
+__all__ = ["Cell", "Spent", "fine_tune_lanes", "train_lanes"]
 
 Cell = tuple[str, int]
+
+
+class Spent(NamedTuple):
+    """What training took, all lanes together; ``tokens`` were read or written by the host."""
+
+    episodes: int
+    tokens: int
 
 
 def _deal(source: TaskSource, lanes: Sequence[Sequence[Cell]], rows: int, rng: random.Random) -> list[Task]:
@@ -46,7 +54,7 @@ def train_lanes(
     seed: int,
     temperature: float = 1.0,
     max_new_tokens: int = 28,
-) -> None:
+) -> Spent:
     """Train ``slots [lanes]`` in place by reward.
 
     Args:
@@ -61,6 +69,7 @@ def train_lanes(
     learner.reset(slots)
     rng = streams.python("tasks.live")
     key = streams.integer("decode")
+    spent = Spent(0, 0)
     for update in range(episodes // rows):
         tasks = _deal(source, lanes, rows, rng)
         owners = slots.repeat_interleave(rows)
@@ -74,10 +83,15 @@ def train_lanes(
             requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
         )
         rewards = np.array(
-            [contracts.reward(task, source.grade(task, text)).value for task, text in zip(tasks, answers.texts, strict=True)]
+            [
+                contracts.reward(task, source.grade(task, text)).value
+                for task, text in zip(tasks, answers.texts, strict=True)
+            ]
         )
         niches = np.array([families.index(task.family) for task in tasks])
         learner.learn(Work(owners, answered_by, niches, rewards, answers, temperature))
+        spent = _add(spent, answers.prompts, answers.tokens)
+    return spent
 
 
 def fine_tune_lanes(
@@ -93,7 +107,7 @@ def fine_tune_lanes(
     seed: int,
     learning_rate: float = 0.01,
     half_life: float = 60.0,
-) -> None:
+) -> Spent:
     """Train ``slots [lanes]`` in place on right answers in the paid style: what labels would buy.
 
     Arguments as for `train_lanes`; an episode is one labelled example.
@@ -101,14 +115,25 @@ def fine_tune_lanes(
     rng = Streams(seed).python("tasks.live")
     optimizer = SlotOptimizer(bank, learning_rate=learning_rate, half_life=half_life)
     optimizer.reset(slots)
+    spent = Spent(0, 0)
     for _ in range(episodes // rows):
         tasks = _deal(source, lanes, rows, rng)
         prompts = service.codec.encode([task.prompt for task in tasks])
         answers = [
-            service.codec.encode_answer(write_answer(contracts.style(task.family, task.depth), task.target, task.scratch))
+            service.codec.encode_answer(
+                write_answer(contracts.style(task.family, task.depth), task.target, task.scratch)
+            )
             for task in tasks
         ]
         gradients = sequence_gradients(
             service.host, bank, slots.repeat_interleave(rows), prompts, answers, torch.ones(len(tasks))
         )
         optimizer.step(gradients)
+        spent = _add(spent, prompts, answers)
+    return spent
+
+
+def _add(spent: Spent, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Spent:
+    """``spent`` and one more batch of episodes."""
+    tokens = sum(map(len, prompts)) + sum(map(len, answers))
+    return Spent(spent.episodes + len(prompts), spent.tokens + tokens)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from evolora_mesa.host import AdapterBank, HostService, Request
 from evolora_mesa.tasks import Contracts, Pool, Task, TaskSource
 
-__all__ = ["draw_panel", "family_of", "success_matrix"]
+__all__ = ["Marks", "answer_panel", "draw_panel", "family_of", "success_matrix"]
+
+
+class Marks(NamedTuple):
+    """``success [rows]``: right and in the paid style; ``texts``: the answers; ``tokens``: read and written, all rows."""
+
+    success: np.ndarray
+    texts: list[str]
+    tokens: int
 
 
 def draw_panel(
@@ -30,6 +39,30 @@ def family_of(panel: Sequence[Task], families: Sequence[str]) -> np.ndarray:
     return np.array([families.index(task.family) for task in panel])
 
 
+def answer_panel(
+    service: HostService,
+    bank: AdapterBank | None,
+    slots: Sequence[int],
+    tasks: Sequence[Task],
+    source: TaskSource,
+    contracts: Contracts,
+    *,
+    max_new_tokens: int = 28,
+) -> Marks:
+    """Row by row, ``slots[row]`` answers ``tasks[row]`` greedily.
+
+    Prompts that several slots answer are read once, as far as the adapters' sites allow.
+    """
+    requests = [Request(int(slot), task.prompt) for slot, task in zip(slots, tasks, strict=True)]
+    answers = service.answer(requests, bank, max_new_tokens=max_new_tokens)
+    success = [
+        contracts.reward(task, source.grade(task, text)).success
+        for task, text in zip(tasks, answers.texts, strict=True)
+    ]
+    tokens = sum(map(len, answers.prompts)) + sum(map(len, answers.tokens))
+    return Marks(np.array(success, dtype=bool), answers.texts, tokens)
+
+
 def success_matrix(
     service: HostService,
     bank: AdapterBank | None,
@@ -40,14 +73,9 @@ def success_matrix(
     *,
     max_new_tokens: int = 28,
 ) -> np.ndarray:
-    """Every slot answers every task greedily; ``[slots, tasks]`` True where right and in the paid style.
-
-    Prompts that several slots answer are read once, as far as the adapters' sites allow.
-    """
-    requests = [Request(slot, task.prompt) for slot in slots for task in panel]
-    answers = service.answer(requests, bank, max_new_tokens=max_new_tokens)
-    success = [
-        contracts.reward(task, source.grade(task, text)).success
-        for task, text in zip([task for _ in slots for task in panel], answers.texts, strict=True)
-    ]
-    return np.array(success, dtype=bool).reshape(len(slots), len(panel))
+    """Every slot answers every task greedily; ``[slots, tasks]`` True where right and in the paid style."""
+    rows = [slot for slot in slots for _ in panel]
+    marks = answer_panel(
+        service, bank, rows, [*panel] * len(slots), source, contracts, max_new_tokens=max_new_tokens
+    )
+    return marks.success.reshape(len(slots), len(panel))

@@ -39,13 +39,20 @@ def load_family(path: str) -> Family:
         raise TaskError("not a family path", where="tasks.user_families", expected="'package.module:Class'", got=path)
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
         raise TaskError(
             "cannot import family", where=path, got=str(error), do="Check the path and that the module is importable."
         ) from error
     if not (isinstance(found, type) and issubclass(found, Family)):
         raise TaskError("not a task family", where=path, expected="a subclass of evolora_mesa.tasks.Family", got=found)
-    return found()
+    missing = [field for field in ("name", "templates") if not getattr(found, field, None)]
+    missing += sorted(found.__abstractmethods__)
+    if missing:
+        raise TaskError("unfinished task family", where=path, expected=f"a class with {', '.join(missing)}")
+    try:
+        return found()
+    except TypeError as error:
+        raise TaskError("a task family is made without arguments", where=path, got=str(error)) from error
 
 
 def find_families(names: Iterable[str], user_families: Iterable[str] = ()) -> dict[str, Family]:
@@ -56,6 +63,8 @@ def find_families(names: Iterable[str], user_families: Iterable[str] = ()) -> di
     """
     chosen: dict[str, Family] = {}
     for name in names:
+        if name in chosen:
+            raise TaskError("task family named twice", where="tasks.families", got=name)
         if name not in SHIPPED:
             close = difflib.get_close_matches(name, SHIPPED, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else None

@@ -29,7 +29,7 @@ class Math(Family):
     """
 
     name = "math"
-    templates = ("Compute:", "What is:", "Work out:")
+    templates = ("Compute:", "What is:", "Calculate:")
 
     def problem(self, rng: random.Random, depth: int) -> Problem:
         value = rng.randint(1, 9 if depth < 3 else 19)
@@ -50,7 +50,7 @@ class MultiStepMath(Family):
     """
 
     name = "math.multi_step"
-    templates = ("Solve step by step:", "Find the value of:", "Calculate the result of:")
+    templates = ("Solve:", "Find the value of:", "Give the result of:")
 
     def problem(self, rng: random.Random, depth: int) -> Problem:
         a, b, c = (rng.randint(1, 5) for _ in range(3))

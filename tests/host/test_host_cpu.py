@@ -1,0 +1,80 @@
+"""Process-wide CPU settings are kept only when they are exact, and put back when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from evolora_mesa.host import HostService, cpu
+from evolora_mesa.host.cpu import tune_cpu, tuned_cpu
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    precision, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    yield
+    torch.set_float32_matmul_precision(precision)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("before", ["highest", "high"])
+def test_a_route_that_is_not_exact_is_taken_back(before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_float32_matmul_precision(before)
+    during = []
+
+    def inexact() -> float:
+        during.append(torch.get_float32_matmul_precision())
+        return 3e-3
+
+    monkeypatch.setattr(cpu, "_probe", inexact)
+    found = tune_cpu()
+    assert during == ["medium"]
+    assert (found.fast_matmul, found.error) == (False, 3e-3)
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_an_exact_route_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_float32_matmul_precision("highest")
+    monkeypatch.setattr(cpu, "_probe", lambda: 3e-7)
+    assert tune_cpu().fast_matmul
+    assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_the_probe_tells_float32_from_bfloat16() -> None:
+    torch.set_float32_matmul_precision("highest")
+    assert cpu._probe() < 1e-5
+    x = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
+    rounded = x.bfloat16().float() @ x.t().bfloat16().float()
+    assert float((rounded - x @ x.t()).norm() / (x @ x.t()).norm()) > 1e-4  # what the bound has to catch
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_tuned_block_puts_threads_and_route_back(fails: bool) -> None:
+    torch.set_float32_matmul_precision("high")
+    torch.set_num_threads(2)
+    try:
+        with tuned_cpu(threads=1):
+            assert torch.get_num_threads() == 1
+            if fails:
+                raise KeyError("inside")
+    except KeyError:
+        assert fails
+    assert torch.get_num_threads() == 2
+    assert torch.get_float32_matmul_precision() == "high"
+
+
+def test_threads_can_be_left_alone() -> None:
+    torch.set_num_threads(2)
+    tune_cpu(threads=None)
+    assert torch.get_num_threads() == 2
+
+
+def test_tuning_changes_no_logit_beyond_rounding(service: HostService) -> None:
+    ids = torch.randint(4, 140, (2, 30), generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        plain = service.host.forward(ids)
+        with tuned_cpu(threads=1):
+            tuned = service.host.forward(ids)
+    assert (plain - tuned).abs().max() <= 1e-4

@@ -78,7 +78,7 @@ class EcologyModel(mesa.Model):
         rng: seed; `None` takes the config's. Text is accepted, because user interfaces hand it over.
         host: a loaded host to share between worlds; by default the config's is loaded.
         **kwargs: single settings over the config, by dotted name: ``**{"economy.ticket": 0.3}``. Mesa's user
-            interface looks for this very name before it hands over parameters that the signature does not list.
+            interface looks for the name `kwargs` before it hands over parameters that the signature lacks.
 
     Raises:
         ConfigError: an unknown setting, a value out of range, or settings that contradict each other.
@@ -226,7 +226,7 @@ class EcologyModel(mesa.Model):
             self.tasks.draw(Pool.LIVE, families[cell // self.grid.depths], cell % self.grid.depths + 1, rng)
             for cell in flat.tolist()
         ]
-        answered_by = self.learner.stand_ins(slots) if organelles else slots  # nobody left, nobody to stand in for
+        answered_by = self.learner.stand_ins(slots) if organelles else slots  # nobody to stand in for
         trace = self.learner.trace()
         first_key = self.streams.integer(f"decode.{self.tick}") >> 1
         requests = [

@@ -8,6 +8,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+import pytest
 import torch  # after them: libraries read the variables when they are imported
 
+from evolora_mesa.host import HostService
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def petri() -> HostService:
+    """The shipped host, loaded once for all worlds; it is frozen, so they can share it."""
+    return HostService.load("petri", device="cpu", tuned=False)

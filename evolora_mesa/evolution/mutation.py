@@ -1,7 +1,7 @@
 """Mutation: how a child's adapter differs from its parent's.
 
-All operators act on ΔW = B·A through its singular value decomposition, so two factorisations of the same ΔW have the
-same children. The decomposition is taken from thin QR factors; ΔW itself is never formed.
+All operators act on ΔW = B·A through its singular value decomposition, so two factorisations of the same ΔW
+have the same children. The decomposition is taken from thin QR factors; ΔW itself is never formed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def mutate(
     """Write mutated copies of ``parents [n]`` into ``children [n]``, allocated slots.
 
     Each singular value is scaled by a factor near one, and the singular directions are mixed a little among
-    themselves; with probability ``rank_change`` the rank goes up by a silent component or down by the weakest one.
+    themselves; with probability ``rank_change`` the rank grows by a silent component or loses the weakest.
 
     Args:
-        strength: root mean square of ‖ΔW of the child - ΔW of the parent‖ / ‖ΔW of the parent‖ at an unchanged rank,
+        strength: root mean square of ‖child's ΔW - parent's ΔW‖ / ‖parent's ΔW‖ at an unchanged rank,
             whatever that rank is; half of the square comes from the scaling, half from the mixing.
         rank_change: probability in [0, 1].
     """
@@ -44,15 +44,16 @@ def mutate(
         scaling = torch.randn(values.shape, generator=generator).to(values)
         mixing = torch.randn(*values.shape, values.shape[1], generator=generator).to(values)
         in_use = values > _SILENT * values[:, :1]  # [n, max_rank]
-        size = values.norm(dim=1) / in_use.sum(1).clamp(min=1)  # [n], spreads ‖ΔW‖ evenly over the pairs that are mixed
+        size = values.norm(dim=1) / in_use.sum(1).clamp(min=1)  # [n], ‖ΔW‖ spread evenly over the mixed pairs
         change = torch.diag_embed(values * scaling) + size[:, None, None] * mixing * _both(in_use)
         core = torch.diag_embed(values) + strength / math.sqrt(2) * change
         inner_left, values, inner_right = torch.linalg.svd(core)
         ranks = (bank.ranks[parents, place] + changed * direction).clamp(1, bank.max_rank)
         used = (torch.arange(bank.max_rank) < ranks[:, None]).to(values)  # [n, max_rank]
         # B carries the singular values and A has unit rows, so that a silent component can still be learned.
-        bank.b[site.name][children] = ((left @ inner_left) * (values * used)[:, None, :]).to(bank.b[site.name])
-        bank.a[site.name][children] = ((inner_right @ right) * used[:, :, None]).to(bank.a[site.name])
+        a, b = bank.a[site.name], bank.b[site.name]
+        b[children] = ((left @ inner_left) * (values * used)[:, None, :]).to(b)
+        a[children] = ((inner_right @ right) * used[:, :, None]).to(a)
         bank.ranks[children, place] = ranks
 
 
@@ -67,7 +68,7 @@ def _decompose(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     q_in, r_in = torch.linalg.qr(a.float().transpose(1, 2))
     u, values, vh = torch.linalg.svd(r_out @ r_in.transpose(1, 2))
     left, right = q_out @ u, vh @ q_in.transpose(1, 2)
-    # A pair of directions may change its sign together, and which sign comes out depends on the factorisation.
+    # A pair of directions may change its sign together; which sign comes out depends on the factorisation.
     sign = left.gather(1, left.abs().argmax(1, keepdim=True)).sign()  # [n, 1, r]
     return left * sign, values, right * sign.transpose(1, 2)
 

@@ -74,7 +74,10 @@ class SlotOptimizer:
         for factor, stack, found in (("a", self._bank.a, gradients.a), ("b", self._bank.b, gradients.b)):
             for name, gradient in found.items():
                 wide = gradient.float()
-                direction = self._adam((factor, name), slots, wide, count) if self.kind == "adam" else self._clipped(wide)
+                if self.kind == "adam":
+                    direction = self._adam((factor, name), slots, wide, count)
+                else:
+                    direction = self._clipped(wide)
                 stack[name][slots] += (rate * direction).to(stack[name])
 
     def _adam(self, key: tuple[str, str], slots: torch.Tensor, gradient: torch.Tensor, count: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from evolora_mesa.host import AdapterBank
-from evolora_mesa.host.lean import LeanHost
+from evolora_mesa.host.service import Host
 from evolora_mesa.plasticity.rule import Experience, Gradients
 from evolora_mesa.plasticity.teacher_forcing import sequence_gradients
 
@@ -21,7 +21,7 @@ class Reinforce:
     needs_trace = False
     wants_output = False
 
-    def __init__(self, host: LeanHost) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
 
     def scratch_slots(self, organelles: int) -> int:

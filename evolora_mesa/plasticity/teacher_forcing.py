@@ -8,7 +8,7 @@ import torch
 
 from evolora_mesa.host import AdapterBank
 from evolora_mesa.host.factors import fuse
-from evolora_mesa.host.lean import LeanHost
+from evolora_mesa.host.service import Host
 from evolora_mesa.host.tiles import choose_tile_size, tile_rows
 from evolora_mesa.plasticity.rule import Gradients
 
@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 128  # bounds the activations kept for the backward pass
 
 
 def sequence_gradients(
-    host: LeanHost,
+    host: Host,
     bank: AdapterBank,
     slots: torch.Tensor,
     prompts: Sequence[Sequence[int]],

@@ -16,6 +16,7 @@ import torch
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.host import AdapterBank, FlatTrace
 from evolora_mesa.host.lean import LeanHost
+from evolora_mesa.host.service import Host
 from evolora_mesa.plasticity.blocks import OwnerBlocks
 from evolora_mesa.plasticity.rule import Experience, Gradients
 
@@ -37,7 +38,7 @@ class ThreeFactor:
 
     needs_trace = True
 
-    def __init__(self, host: LeanHost, bank: AdapterBank) -> None:
+    def __init__(self, host: Host, bank: AdapterBank) -> None:
         for site in bank.sites:
             reached = site.group == "head" or (site.group in _TO_RESIDUAL and isinstance(host, LeanHost))
             if not reached:
@@ -48,7 +49,7 @@ class ThreeFactor:
                     got=site.name,
                     do="Set plasticity.rule to reinforce or change the sites.",
                 )
-        self._host = host
+        self._host = host if isinstance(host, LeanHost) else None
         self.wants_output = any(self._norm_behind(site.layer, site.group) is not None for site in bank.sites)
 
     def scratch_slots(self, organelles: int) -> int:
@@ -86,7 +87,7 @@ class ThreeFactor:
         self, bank: AdapterBank, blocks: OwnerBlocks, slots: torch.Tensor, surprise: torch.Tensor
     ) -> torch.Tensor | None:
         """Surprise at the final norm's output, ``[tokens, hidden]``: through the unembedding and the head's adapter."""
-        if not isinstance(self._host, LeanHost):
+        if self._host is None:
             return None
         signal = surprise @ self._host.head.float()
         if "lm_head" in bank.a:
@@ -100,7 +101,7 @@ class ThreeFactor:
         self, trace: FlatTrace, from_head: torch.Tensor | None, layer: int, group: str
     ) -> torch.Tensor:
         """Surprise at a site's output, ``[tokens, hidden]``: back through the final norm, and a norm behind the site."""
-        assert from_head is not None  # other hosts have no such sites
+        assert self._host is not None and from_head is not None  # other hosts have no such sites
         epsilon = self._host.arch.norm_epsilon
         signal = _norm_backward(from_head, trace.residual, self._host.final_norm, epsilon)
         behind = self._norm_behind(layer, group)
@@ -110,7 +111,7 @@ class ThreeFactor:
 
     def _norm_behind(self, layer: int, group: str) -> torch.Tensor | None:
         """The norm between a site and the residual stream; Gemma has one behind attention and one behind the MLP."""
-        if group == "head":
+        if group == "head" or self._host is None:
             return None
         found = self._host.layers[layer]
         return found.after_attention if group == "o" else found.after_mlp

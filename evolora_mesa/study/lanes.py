@@ -1,6 +1,6 @@
-"""Training outside the ecology: lanes of adapters, each with a fixed set of cells, by reward or by right answers.
+"""Training outside the ecology: lanes of adapters, each with fixed cells, by reward or by right answers.
 
-The yardsticks of the project: specialists of one family, one adapter on everything, and supervised fine-tuning.
+The yardsticks of the project: specialists of one family, one adapter on everything, supervised fine-tuning.
 """
 
 from __future__ import annotations

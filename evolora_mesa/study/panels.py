@@ -15,7 +15,13 @@ __all__ = ["Marks", "answer_panel", "draw_panel", "family_of", "success_matrix"]
 
 
 class Marks(NamedTuple):
-    """``success [rows]``: right and in the paid style; ``texts``: the answers; ``tokens``: read and written, all rows."""
+    """A graded batch of answers.
+
+    Attributes:
+        success: ``[rows]`` right, and in the style that the cell pays for.
+        texts: the answers.
+        tokens: read and written, all rows together.
+    """
 
     success: np.ndarray
     texts: list[str]

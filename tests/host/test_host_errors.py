@@ -54,7 +54,8 @@ def test_a_hub_name_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [(None, "config.json"), ("{", "cannot be read"), ("[]", "model_type"), ("{}", "model_type")]
+    ("text", "why"),
+    [(None, "config.json"), ("{", "cannot be read"), ("[]", "model_type"), ("{}", "model_type")],
 )
 def test_a_folder_without_a_usable_config(text: str | None, why: str, folder: Path) -> None:
     (folder / "config.json").unlink()
@@ -88,7 +89,13 @@ def test_truncated_weights(length: int, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model.embed_tokens.weight", "model.norm.weight", "model.layers.2.mlp.down_proj.weight", "model.layers.0.input_layernorm.weight"]
+    "name",
+    [
+        "model.embed_tokens.weight",
+        "model.norm.weight",
+        "model.layers.2.mlp.down_proj.weight",
+        "model.layers.0.input_layernorm.weight",
+    ],
 )
 def test_a_missing_tensor(name: str, folder: Path) -> None:
     change_tensors(folder, lambda tensors: tensors.pop(name))

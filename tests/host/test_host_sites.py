@@ -40,13 +40,30 @@ def test_sites_know_the_shape_of_their_layer(service: HostService) -> None:
             weight = service.host.layers[site.layer].weights[site.group]
             assert weight.shape == (site.group_width, site.d_in)
             assert site.offset + site.d_out <= site.group_width
-    assert (service.available_sites[-1].d_out, service.available_sites[-1].d_in) == (arch.vocab_size, arch.hidden_size)
+    assert (service.available_sites[-1].d_out, service.available_sites[-1].d_in) == (
+        arch.vocab_size,
+        arch.hidden_size,
+    )
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "down_proj", "last.", "last", "all.", "last.lm_head", "layers.3.down_proj", "layers.x.q_proj", "last.down_pro",
-     "last..*", "all.(a+)+$", "model.layers.0.mlp.up", "LM_HEAD", "last.down_proj "],
+    [
+        "",
+        "down_proj",
+        "last.",
+        "last",
+        "all.",
+        "last.lm_head",
+        "layers.3.down_proj",
+        "layers.x.q_proj",
+        "last.down_pro",
+        "last..*",
+        "all.(a+)+$",
+        "model.layers.0.mlp.up",
+        "LM_HEAD",
+        "last.down_proj ",
+    ],
 )
 def test_a_wrong_name_is_answered_with_the_right_ones(name: str, service: HostService) -> None:
     with pytest.raises(ConfigError) as caught:

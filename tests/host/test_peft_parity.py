@@ -39,7 +39,9 @@ def test_peft_computes_from_an_exported_folder_what_the_bank_computes(
     vary_ranks(bank, 2)
     assert len(set(bank.ranks[2].tolist())) > 1
     asked = PROMPTS[:3]
-    answers = service.answer([Request(slot, prompt) for slot in (1, 2) for prompt in asked], bank, max_new_tokens=8)
+    answers = service.answer(
+        [Request(slot, prompt) for slot in (1, 2) for prompt in asked], bank, max_new_tokens=8
+    )
     for slot in (1, 2):
         folder = tmp_path / f"organelle-{slot}"
         export_adapter(bank, slot, folder, base_model=kind)
@@ -93,7 +95,9 @@ def test_what_peft_saves_is_imported_tensor_for_tensor(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("rslora", [False, True])
-def test_another_scaling_is_folded_into_b(rslora: bool, host_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_another_scaling_is_folded_into_b(
+    rslora: bool, host_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
     """The file says alpha 12 at rank 3 and alpha 5 at rank 2; the bank scales by 0.5."""
     folder = tmp_path / "scaled"
     settings = {"rank_pattern": {"lm_head": 2}, "alpha_pattern": {"lm_head": 5}, "use_rslora": rslora}
@@ -140,11 +144,18 @@ def test_exporting_twice_writes_the_same_bytes(service: HostService, tmp_path: P
     for name in ("one", "two"):
         export_adapter(bank, 1, tmp_path / "adapters" / name, base_model="petri")
     for file in ("adapter_config.json", "adapter_model.safetensors"):
-        assert (tmp_path / "adapters/one" / file).read_bytes() == (tmp_path / "adapters/two" / file).read_bytes()
-    assert json.loads((tmp_path / "adapters/one/adapter_config.json").read_text())["base_model_name_or_path"] == "petri"
+        assert (tmp_path / "adapters/one" / file).read_bytes() == (
+            tmp_path / "adapters/two" / file
+        ).read_bytes()
+    assert (
+        json.loads((tmp_path / "adapters/one/adapter_config.json").read_text())["base_model_name_or_path"]
+        == "petri"
+    )
 
 
-def test_a_site_without_an_adapter_is_left_out_and_comes_back_empty(service: HostService, tmp_path: Path) -> None:
+def test_a_site_without_an_adapter_is_left_out_and_comes_back_empty(
+    service: HostService, tmp_path: Path
+) -> None:
     bank = filled_bank(service)
     head = bank.read(1)["lm_head"]
     bank.write(1, {"lm_head": head})
@@ -171,7 +182,13 @@ def test_what_an_import_would_refuse_is_not_exported(service: HostService, tmp_p
     bank = filled_bank(service)
     bank.b["lm_head"][1, 0, 0] = float("nan")
     bank.write(3, {})
-    for slot, why in ((1, "NaN"), (3, "no weights"), (6, "not allocated"), (0, "not allocated"), (-1, "not allocated")):
+    for slot, why in (
+        (1, "NaN"),
+        (3, "no weights"),
+        (6, "not allocated"),
+        (0, "not allocated"),
+        (-1, "not allocated"),
+    ):
         with pytest.raises(AdapterError, match=why):
             export_adapter(bank, slot, tmp_path / "out", base_model="petri")
     assert not list(tmp_path.iterdir())

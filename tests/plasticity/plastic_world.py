@@ -1,4 +1,4 @@
-"""What the tests of learning share: tiny random hosts, filled banks, answered prompts, and comparisons of gradients."""
+"""What the tests of learning share: tiny random hosts, filled banks, answered prompts, short lives."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def random_host_folder(kind: str, folder: Path) -> Path:
     return folder
 
 
-def filled_bank(service: HostService, sites: Sequence[str], ranks: Sequence[int] = RANKS, **kwargs) -> AdapterBank:
+def filled_bank(
+    service: HostService, sites: Sequence[str], ranks: Sequence[int] = RANKS, **kwargs
+) -> AdapterBank:
     """A bank with one organelle per rank in slots 1, 2, ..., neither factor zero."""
     bank = service.new_bank(sites, capacity=len(ranks) + 1, **kwargs)
     generator = torch.Generator().manual_seed(1)
@@ -68,7 +70,11 @@ def some_requests(rows: int, slots: Sequence[int] = (1, 2, 3), seed: int = 0) ->
     """Sums of different length, owners mixed."""
     rng = random.Random(seed)
     return [
-        Request(rng.choice(slots), f"What is: {rng.randrange(10 ** rng.randint(1, 4))}+{rng.randrange(99)}\nAnswer:", row * 7919)
+        Request(
+            rng.choice(slots),
+            f"What is: {rng.randrange(10 ** rng.randint(1, 4))}+{rng.randrange(99)}\nAnswer:",
+            row * 7919,
+        )
         for row in range(rows)
     ]
 
@@ -85,7 +91,9 @@ def experience_of(
 ) -> Experience:
     """The requests answered with whatever trace the rule asks for."""
     trace = TokenTrace(rule.wants_output) if rule.needs_trace else None
-    answers = service.answer(requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace)
+    answers = service.answer(
+        requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
+    )
     slots = torch.tensor([request.slot for request in requests])
     return Experience(slots, slots, advantages, answers, temperature)
 
@@ -107,7 +115,9 @@ def assert_same_gradients(found: Gradients, true: Gradients, sites: Sequence[str
             assert mine[name].shape == other[name].shape
             assert float(other[name].abs().max()) > 1e-4, "nothing to compare"
             assert bool((cosines(mine[name], other[name]) >= 0.9999).all()), name
-            torch.testing.assert_close(mine[name], other[name], rtol=1e-3, atol=2e-4 * float(other[name].abs().max()))
+            torch.testing.assert_close(
+                mine[name], other[name], rtol=1e-3, atol=2e-4 * float(other[name].abs().max())
+            )
 
 
 # ------------------------------------------------------------------ without a host
@@ -126,10 +136,16 @@ def no_answers(rows: int) -> Answers:
 
 
 def snapshot(bank: AdapterBank) -> dict[str, torch.Tensor]:
-    return {f"{factor}.{name}": stack.clone() for factor, stacks in (("a", bank.a), ("b", bank.b)) for name, stack in stacks.items()}
+    return {
+        f"{factor}.{name}": stack.clone()
+        for factor, stacks in (("a", bank.a), ("b", bank.b))
+        for name, stack in stacks.items()
+    }
 
 
-def same_weights(bank: AdapterBank, before: dict[str, torch.Tensor], slots: Sequence[int] | None = None) -> bool:
+def same_weights(
+    bank: AdapterBank, before: dict[str, torch.Tensor], slots: Sequence[int] | None = None
+) -> bool:
     """Whether ``slots`` (default: all) are bit-identical to a snapshot."""
     pick = slice(None) if slots is None else list(slots)
     return all(torch.equal(stack[pick], before[name][pick]) for name, stack in snapshot(bank).items())
@@ -140,7 +156,9 @@ def same_weights(bank: AdapterBank, before: dict[str, torch.Tensor], slots: Sequ
 RewardOfTokens = Callable[[list[int]], float]
 
 
-def new_learner(service: HostService, bank: AdapterBank, niches: int = 1, seed: int = 0, **settings) -> Learner:
+def new_learner(
+    service: HostService, bank: AdapterBank, niches: int = 1, seed: int = 0, **settings
+) -> Learner:
     chosen = PlasticityConfig(**settings)
     generator = torch.Generator().manual_seed(seed)
     return Learner(chosen, make_rule(chosen, service, bank, generator), bank, niches)

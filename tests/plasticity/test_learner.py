@@ -50,7 +50,9 @@ def test_without_a_rule_nothing_ever_changes(qwen: HostService) -> None:
     slots = torch.tensor([1, 2, 3])
     assert torch.equal(learner.stand_ins(slots), slots)
     live(qwen, bank, learner, slots, even_first, updates=5, rows=4)
-    assert learner.learn(Work(slots, slots, np.zeros(3, dtype=int), np.ones(3), no_answers(3), 1.0)) == HealthReport([], [])
+    assert learner.learn(
+        Work(slots, slots, np.zeros(3, dtype=int), np.ones(3), no_answers(3), 1.0)
+    ) == HealthReport([], [])
     assert same_weights(bank, before)
 
 
@@ -71,26 +73,28 @@ def test_unused_ranks_and_idle_slots_stay_exactly_as_they_are(qwen: HostService,
 
 @pytest.mark.parametrize("rule", ["three_factor", "reinforce", "hebbian"])
 def test_a_sick_adapter_is_quarantined_and_its_neighbours_never_notice(qwen: HostService, rule: str) -> None:
-    def one_life(poison: bool) -> tuple[dict[str, torch.Tensor], HealthReport]:
+    def one_life(poison: bool) -> tuple[dict[str, torch.Tensor], list[HealthReport]]:
         bank = filled_bank(qwen, SITES)
         if poison:
             bank.b["lm_head"][2, 5, 1] = float("nan")
             bank.a["lm_head"][2, 0] = float("inf")
         learner = new_learner(qwen, bank, rule=rule)
         slots = torch.tensor([1, 2, 3]).repeat_interleave(5)
-        answers = qwen.answer(
-            requests_of(slots), bank, temperature=1.0, max_new_tokens=6, trace=learner.trace()
-        )
-        rewards = np.arange(15) % 2 * 1.0
-        report = learner.learn(Work(slots, slots, np.zeros(15, dtype=int), rewards, answers, 1.0))
-        live(qwen, bank, learner, torch.tensor([1, 2, 3]), even_first, updates=3, rows=4)
+        reports = []
+        for _ in range(3):
+            answers = qwen.answer(
+                requests_of(slots), bank, temperature=1.0, max_new_tokens=6, trace=learner.trace()
+            )
+            rewards = np.arange(15) % 2 * 1.0
+            work = Work(slots, slots, np.zeros(15, dtype=int), rewards, answers, 1.0)
+            reports.append(learner.learn(work))
         assert bool(bank.finite(torch.tensor([1, 2, 3])).all())
-        return snapshot(bank), report
+        return snapshot(bank), reports
 
-    sick, report = one_life(poison=True)
-    well, no_report = one_life(poison=False)
-    assert report.quarantined == [2]
-    assert no_report == HealthReport([], [])
+    sick, reports = one_life(poison=True)
+    well, no_reports = one_life(poison=False)
+    assert [report.quarantined for report in reports] == [[2], [], []], "it is well again after one update"
+    assert no_reports == [HealthReport([], [])] * 3
     for name, stack in sick.items():
         assert torch.equal(stack[[0, 1, 3]], well[name][[0, 1, 3]])
 
@@ -108,7 +112,23 @@ def test_a_child_learns_on_from_where_its_parent_stood(qwen: HostService) -> Non
     before = snapshot(bank)
     live(qwen, bank, learner, torch.tensor([2]), even_first, updates=1, rows=8, first_key=10_000)
     largest = max(float((stack - before[name]).abs().max()) for name, stack in snapshot(bank).items())
-    assert 0 < largest <= 0.01 / (1 + 20 / 2) * 1.01, "Adam's first step is the rate itself: the parent's, not a founder's"
+    assert 0 < largest <= 0.01 / (1 + 20 / 2) * 1.01, "Adam's first step is as long as the parent's rate"
+
+
+def test_a_child_expects_what_its_parent_was_paid_and_a_founder_nothing(qwen: HostService) -> None:
+    for inherits in (True, False):
+        bank = filled_bank(qwen, SITES, ranks=(4, 4))
+        learner = new_learner(qwen, bank, rule="three_factor")
+        parent, newborn = torch.tensor([1]), torch.tensor([2])
+        live(qwen, bank, learner, parent, lambda tokens: 1.0, updates=10, rows=8)
+        if inherits:
+            learner.inherit(parent, newborn)
+        else:
+            learner.reset(newborn)
+        before = snapshot(bank)
+        live(qwen, bank, learner, newborn, lambda tokens: 0.0, updates=1, rows=8)
+        disappointed = not same_weights(bank, before, [2])
+        assert disappointed == inherits
 
 
 def test_the_same_seed_is_the_same_life(qwen: HostService) -> None:

@@ -16,7 +16,8 @@ from evolora_mesa.study.panels import draw_panel, family_of, success_matrix
 from evolora_mesa.tasks import SHIPPED, Contracts, Pool, TaskSource
 
 pytestmark = pytest.mark.skipif(
-    not (shipped_folder("models") / "petri" / "model.safetensors").is_file(), reason="the shipped host is not there"
+    not (shipped_folder("models") / "petri" / "model.safetensors").is_file(),
+    reason="the shipped host is not there",
 )
 
 FAMILIES = list(SHIPPED)
@@ -29,8 +30,10 @@ def petri() -> HostService:
     return HostService.load("petri", device="cpu", tuned=False)
 
 
-def specialists(petri: HostService, rule: str, families: list[str], *, episodes: int, per_cell: int = 12) -> np.ndarray:
-    """``[families + 1, families]`` greedy success on unseen tasks of the bare host and of each family's specialist."""
+def specialists(
+    petri: HostService, rule: str, families: list[str], *, episodes: int, per_cell: int = 12
+) -> np.ndarray:
+    """``[families + 1, families]`` greedy success on unseen tasks: the bare host, then each specialist."""
     source, contracts = TaskSource(SHIPPED), Contracts()
     bank = petri.new_bank(["last.down_proj", "lm_head"], capacity=len(families) + 1)
     slots = bank.allocate(len(families), 4, torch.Generator().manual_seed(0))
@@ -59,7 +62,10 @@ def gain(scores: np.ndarray) -> float:
 
 
 def test_two_specialists_gain_fifteen_points_in_128_episodes(petri: HostService) -> None:
-    assert gain(specialists(petri, "three_factor", ["string.sort", "sequence"], episodes=128, per_cell=16)) >= 0.15
+    assert (
+        gain(specialists(petri, "three_factor", ["string.sort", "sequence"], episodes=128, per_cell=16))
+        >= 0.15
+    )
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ def pull(bank: AdapterBank, slots: list[int], seed: int) -> Gradients:
 
 def steady(bank: AdapterBank, slots: list[int], size: float = 0.01) -> Gradients:
     """The same small gradient for every weight of B."""
-    return Gradients(torch.tensor(slots), {}, {"layer": torch.full((len(slots), *bank.b["layer"].shape[1:]), size)})
+    return Gradients(
+        torch.tensor(slots), {}, {"layer": torch.full((len(slots), *bank.b["layer"].shape[1:]), size)}
+    )
 
 
 def test_it_is_torchs_adam_for_every_slot_however_often_each_worked() -> None:
@@ -31,14 +33,18 @@ def test_it_is_torchs_adam_for_every_slot_however_often_each_worked() -> None:
     mine = SlotOptimizer(bank, learning_rate=0.02, half_life=0.0, beta1=0.8, beta2=0.95)
     leaves = {slot: [bank.a["layer"][slot].clone(), bank.b["layer"][slot].clone()] for slot in (1, 2, 3)}
     theirs = {
-        slot: torch.optim.Adam(both, lr=0.02, betas=(0.8, 0.95), eps=1e-8, maximize=True) for slot, both in leaves.items()
+        slot: torch.optim.Adam(both, lr=0.02, betas=(0.8, 0.95), eps=1e-8, maximize=True)
+        for slot, both in leaves.items()
     }
     for step in range(25):
         workers = [slot for slot in (1, 2, 3) if step % slot == 0]
         gradients = pull(bank, workers, step)
         mine.step(gradients)
         for place, slot in enumerate(workers):
-            leaves[slot][0].grad, leaves[slot][1].grad = gradients.a["layer"][place], gradients.b["layer"][place]
+            leaves[slot][0].grad, leaves[slot][1].grad = (
+                gradients.a["layer"][place],
+                gradients.b["layer"][place],
+            )
             theirs[slot].step()
     assert mine.updates.tolist() == [0, 25, 13, 9]
     for slot, (a, b) in leaves.items():

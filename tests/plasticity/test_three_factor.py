@@ -58,7 +58,9 @@ def test_at_the_output_it_is_the_policy_gradient(
 
 
 @pytest.mark.parametrize(("scaling", "temperature"), [(0.5, 1.0), (2.0, 1.3)])
-def test_scaling_and_temperature_enter_the_gradient(qwen: HostService, scaling: float, temperature: float) -> None:
+def test_scaling_and_temperature_enter_the_gradient(
+    qwen: HostService, scaling: float, temperature: float
+) -> None:
     found, true, _ = both(qwen, ["last.down_proj", "lm_head"], scaling=scaling, temperature=temperature)
     assert_same_gradients(found, true)
 
@@ -109,6 +111,14 @@ def test_a_site_that_the_surprise_does_not_reach_is_refused_in_one_line(qwen: Ho
     assert "model.layers.0.self_attn.q_proj" in message
     assert "adapter.sites" in message
     assert "reinforce" in message
+
+
+def test_on_a_host_that_only_transformers_can_run_it_reaches_the_head(qwen_folder: Path) -> None:
+    generic = HostService.load(qwen_folder, device="cpu", tuned=False, route="generic")
+    found, true, _ = both(generic, ["lm_head"])
+    assert_same_gradients(found, true)
+    with pytest.raises(ConfigError, match="lm_head on this host"):
+        ThreeFactor(generic.host, generic.new_bank(["last.down_proj"], capacity=2))
 
 
 def test_a_host_in_bfloat16_learns_in_nearly_the_same_direction(qwen: HostService, qwen_folder: Path) -> None:

@@ -1,0 +1,107 @@
+"""``evolora run``: one world from its founding to its end, into a folder."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evolora_mesa.record.live import Outcome, clock, record_run, summarise
+
+if TYPE_CHECKING:
+    from evolora_mesa.config import WorldConfig
+
+__all__ = ["run", "summarise", "world_of"]
+
+_INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
+
+
+def run(
+    config: Annotated[
+        str, typer.Argument(help="A shipped world (evolora configs) or a YAML file.")
+    ] = "ecology",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="One setting, as economy.ticket=0.5; may be repeated."
+        ),
+    ] = None,
+    generations: Annotated[int | None, typer.Option(help="Length of the run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random stream.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new or empty folder.", show_default="runs/NAME-seedS-NUMBER")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the summary.")] = False,
+) -> None:
+    """Run a world, and keep its figures and adapters in a folder."""
+    world = world_of(config, settings or (), generations=generations, seed=seed, host=host)
+    from evolora_mesa.record.runfolder import RunFolder, check_vacant, default_folder
+
+    if out is not None:
+        check_vacant(out)  # before the host is loaded, which can take a while
+    from evolora_mesa.model import EcologyModel
+
+    model = EcologyModel(world)
+    with RunFolder(out if out is not None else default_folder(world), world) as folder:
+        summary = record_run(model, folder, sys.stdout, quiet=quiet)
+    for line in summary_lines(summary, folder.path):
+        print(line)
+    if summary["outcome"] == "interrupted":
+        raise typer.Exit(_INTERRUPTED)
+
+
+def world_of(
+    config: str,
+    settings: list[str] | tuple[()],
+    *,
+    generations: int | None = None,
+    seed: int | None = None,
+    host: str | None = None,
+) -> WorldConfig:
+    """The settings of a world from a command's arguments; options win over ``--set``.
+
+    Raises:
+        ConfigError: see `load_config`.
+    """
+    from evolora_mesa.configfile import load_config
+
+    given = {"generations": generations, "seed": seed, "host.path": host}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    return load_config(load_config(config, settings), overrides)
+
+
+def summary_lines(summary: dict[str, Any], folder: Path) -> list[str]:
+    """The run in a few lines for people."""
+    last, totals = summary["last"], summary["totals"]
+    endings: dict[Outcome, str] = {
+        "finished": "",
+        "extinct": " Everybody died: the world is extinct.",
+        "interrupted": " Ended early by Ctrl-C.",
+        "output closed": " Ended early: nobody reads the output.",
+    }
+    ending = endings[summary["outcome"]]
+    speed = totals["episodes"] / max(summary["wall_seconds"], 1e-9)
+    return [
+        f"{summary['generations']} generations in {clock(summary['wall_seconds'])}.{ending}",
+        f"{last['population']} alive; {totals['births']} born, {totals['deaths']} died; "
+        f"{totals['episodes']} episodes, {speed:.0f} per second.",
+        f"Right and in the paid style: {_percent(summary['success_first'])} of the answers at first, "
+        f"{_percent(summary['success_last'])} at last.",
+        f"ROI {_number(last['mean_roi'])}; all energies add up to {summary['ledger_quanta']}; "
+        "the host is unchanged.",
+        f"Written to {folder}",
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "n/a" if share is None else f"{100 * share:.1f} %"
+
+
+def _number(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.2f}"

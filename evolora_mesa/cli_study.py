@@ -1,0 +1,112 @@
+"""``evolora baselines`` and ``evolora demo``: what the ecology is worth, measured and shown."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evolora_mesa.cli_run import world_of
+from evolora_mesa.errors import RunError
+
+if TYPE_CHECKING:
+    from evolora_mesa.study.baseline_table import ArmRow
+
+__all__ = ["baselines", "demo"]
+
+_PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
+
+
+def baselines(
+    config: Annotated[str, typer.Option(help="World of the ecology.")] = "ecology",
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 5,
+    episodes: Annotated[int, typer.Option(min=1, help="Training episodes of every arm and seed.")] = 8192,
+    arms: Annotated[str | None, typer.Option(help="Some arms only, as frozen,ecology.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting of the world.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table as JSON, Markdown and CSV.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compare the ecology with the frozen host, one adapter, labels."""
+    world = world_of(config, settings or (), host=host)
+    from evolora_mesa.model import host_for
+    from evolora_mesa.study.baselines import DEFAULT_ARMS, run_baselines
+
+    service = host_for(world)
+    if out is not None:
+        _make_folder(out)  # now, not after minutes of training
+    table = run_baselines(
+        service,
+        world,
+        seeds=range(seeds),
+        episodes=episodes,
+        arms=DEFAULT_ARMS if arms is None else [arm.strip() for arm in arms.split(",")],
+        on_progress=_say,
+    )
+    if as_json:
+        print(table.to_json(), end="")
+    else:
+        from rich.console import Console
+
+        Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table.rich())
+        print("\n".join(table.conclusions()))
+    if out is not None:
+        command = [
+            "evolora",
+            "baselines",
+            "--config",
+            config,
+            "--seeds",
+            str(seeds),
+            "--episodes",
+            str(episodes),
+        ]
+        command += [*(["--arms", arms] if arms else []), *(["--host", host] if host else [])]
+        command += [part for setting in settings or () for part in ("--set", setting)]
+        table.save(out, command=shlex.join(command))
+        print(f"Written to {out}", file=sys.stderr)
+
+
+def demo(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="A new or empty folder.", show_default="runs/ecology-seedS-NUMBER")
+    ] = None,
+) -> None:
+    """Run an ecology, compare it with its frozen host, explain it."""
+    world = world_of("ecology", (), seed=seed)
+    from evolora_mesa.record.runfolder import check_vacant, default_folder
+
+    folder = out if out is not None else default_folder(world)
+    check_vacant(folder)
+    from rich.console import Console
+
+    from evolora_mesa.study.demo import run_demo
+
+    run_demo(console=Console(highlight=False), out=folder, seed=seed)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            "cannot write results", where=folder, got=error.strerror, do="Choose another --out."
+        ) from error
+
+
+def _say(row: ArmRow) -> None:
+    """A line per finished arm, apart from the results on the standard output."""
+    print(
+        f"seed {row.seed}  {row.arm}  routed {100 * row.routed:.1f} %  {row.episodes} episodes  "
+        f"{row.training_seconds:.1f} CPU-seconds",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -1,0 +1,337 @@
+"""Living through a run: a table or plain lines to watch, an orderly end on Ctrl-C, a summary at the end."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
+
+from evolora_mesa import __version__
+from evolora_mesa.errors import HostError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evolora_mesa.model import EcologyModel
+    from evolora_mesa.record.runfolder import RunFolder
+
+__all__ = [
+    "Interrupt",
+    "Outcome",
+    "PlainView",
+    "SilentView",
+    "TableView",
+    "View",
+    "clock",
+    "open_view",
+    "play",
+    "record_run",
+    "summarise",
+]
+
+Row = Mapping[str, float]
+Outcome = Literal["finished", "extinct", "interrupted", "output closed"]
+
+_SECONDS_BETWEEN_LINES = 1.0
+_ROWS_SHOWN = 12
+_NARROW = 72  # columns below which headings are shortened
+_SHORT: Final = {"generation": "gen", "episodes/s": "per s"}
+_WINDOW = 4  # generations whose success is averaged at the beginning and at the end of a run
+_STOPPING = "finishing this generation; Ctrl-C again leaves at once"
+
+
+class View(Protocol):
+    """Somebody who looks on while a world runs."""
+
+    def show(self, row: Row) -> None:
+        """A generation is over; ``row`` holds its figures by reporter name."""
+
+    def stopping(self) -> None:
+        """Ctrl-C came; called inside a signal handler."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class SilentView:
+    """Looks away."""
+
+    def show(self, row: Row) -> None:
+        pass
+
+    def stopping(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainView:
+    """One line about every second, without any control codes.
+
+    Args:
+        stream: where the lines go.
+        generations: of the whole run.
+        now: clock in seconds.
+    """
+
+    def __init__(self, stream: TextIO, generations: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._now = stream, now
+        self._pace = _Pace(generations, now)
+        self._last = -math.inf
+
+    def show(self, row: Row) -> None:
+        figures = self._pace.figures(row)
+        due = self._now() - self._last >= _SECONDS_BETWEEN_LINES
+        if due or self._pace.over(row):
+            print(
+                "  ".join(f"{name} {figure}" for name, figure in figures.items()),
+                file=self._stream,
+                flush=True,
+            )
+            self._last = self._now()
+
+    def stopping(self) -> None:
+        os.write(2, f"{_STOPPING}\n".encode())  # a handler may not touch a buffered stream in use
+
+    def close(self) -> None:
+        pass
+
+
+class TableView:
+    """The last generations as a table that is drawn anew in place.
+
+    Args:
+        console: a terminal.
+        title: shown above the table.
+        generations: of the whole run.
+        now: clock in seconds.
+    """
+
+    def __init__(
+        self, console: Console, title: str, generations: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        from rich.live import Live
+
+        self._console, self._title = console, title
+        self._pace = _Pace(generations, now)
+        self._rows: tuple[dict[str, str], ...] = ()
+        self._note = "Ctrl-C ends the run and keeps its files"
+        self._live = Live(console=console, get_renderable=self.table, refresh_per_second=4)
+        self._live.start()
+
+    def show(self, row: Row) -> None:
+        shown = max(1, min(_ROWS_SHOWN, self._console.height - 6))
+        self._rows = (
+            (*self._rows[1 - shown :], self._pace.figures(row)) if shown > 1 else (self._pace.figures(row),)
+        )
+
+    def stopping(self) -> None:
+        self._note = _STOPPING
+
+    def close(self) -> None:
+        self._note = ""
+        self._live.stop()
+
+    def table(self) -> Table:
+        """The table as it is now; called by the thread that draws."""
+        from rich import box
+        from rich.table import Table
+
+        narrow = self._console.width < _NARROW
+        table = Table(
+            title=self._title,
+            caption=self._note or None,
+            box=box.SIMPLE_HEAD,
+            padding=(0, 0 if narrow else 1),
+            pad_edge=False,
+            show_edge=False,
+        )
+        rows = self._rows
+        for name in rows[-1] if rows else ():
+            table.add_column(_SHORT.get(name, name) if narrow else name, justify="right", no_wrap=True)
+        for figures in rows:
+            table.add_row(*figures.values())
+        return table
+
+
+class _Pace:
+    """Turns rows of figures into short texts, with the speed so far and the time that is left.
+
+    Args:
+        generations: of the whole run.
+        now: clock in seconds.
+    """
+
+    def __init__(self, generations: int, now: Callable[[], float]) -> None:
+        self._generations, self._now = generations, now
+        self._began, self._episodes = now(), 0.0
+
+    def over(self, row: Row) -> bool:
+        """Whether nothing comes after this generation."""
+        return row["generation"] >= self._generations or row["population"] == 0
+
+    def figures(self, row: Row) -> dict[str, str]:
+        """Texts by heading."""
+        elapsed = self._now() - self._began
+        done = row["generation"]
+        self._episodes += row["episodes"]
+        started = done > 0 and elapsed > 0
+        return {
+            "generation": f"{done:.0f}/{self._generations}",
+            "alive": f"{row['population']:.0f}",
+            "ROI": "-" if math.isnan(row["mean_roi"]) else f"{row['mean_roi']:.2f}",
+            "accuracy": f"{100 * row['accuracy']:.1f} %",
+            "energy": f"{row['energy_organelles']:.1f}",
+            "born/died": f"{row['births']:.0f}/{row['deaths']:.0f}",
+            "episodes/s": f"{self._episodes / elapsed:.0f}" if started else "-",
+            "ETA": clock((self._generations - done) * elapsed / done) if started else "-",
+        }
+
+
+def clock(seconds: float) -> str:
+    """Seconds as ``m:ss`` or ``h:mm:ss``."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def open_view(stream: TextIO, title: str, generations: int, *, quiet: bool = False) -> View:
+    """The view that fits the stream: a live table in a terminal, else plain lines; none when ``quiet``."""
+    if quiet:
+        return SilentView()
+    if stream.isatty():  # rich's own guess can be forced by the environment, into a file of control codes
+        from rich.console import Console
+
+        console = Console(file=stream, highlight=False)
+        if not console.is_dumb_terminal:
+            return TableView(console, title, generations)
+    return PlainView(stream, generations)
+
+
+class Interrupt:
+    """While it is entered, the first Ctrl-C only sets `requested`; the second one leaves at once.
+
+    Args:
+        tell: called at the first Ctrl-C, inside the signal handler.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.requested = False
+        self._tell = tell
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._first)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _first(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._tell()
+
+
+def play(
+    model: EcologyModel,
+    generations: int,
+    view: View,
+    interrupt: Interrupt,
+    on_generation: Callable[[Row], None],
+) -> Outcome:
+    """Step the world to generation ``generations``, to extinction, or until somebody wants it to end.
+
+    Args:
+        on_generation: gets the row of every generation, that of the founding first; errors pass through.
+    """
+    outcome: Outcome = "finished"
+    try:
+        while True:
+            on_generation(model.snapshot.row)
+            view.show(model.snapshot.row)
+            if model.tick >= generations or not model.running or interrupt.requested:
+                break
+            model.step()
+        if not model.running:
+            outcome = "extinct"
+        elif model.tick < generations:
+            outcome = "interrupted"
+    except BrokenPipeError:  # nobody reads any more, as behind `| head`
+        outcome = "output closed"
+    finally:
+        view.close()
+    return outcome
+
+
+def record_run(
+    model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet: bool = False
+) -> dict[str, Any]:
+    """A whole run, from a fresh world to the finished folder, shown on ``stream``.
+
+    Returns:
+        What ``summary.json`` says.
+
+    Raises:
+        HostError: the host's weights are not what they were before.
+        RunError: a file cannot be written.
+    """
+    config, began, began_cpu = model.config, time.monotonic(), time.process_time()
+    identity = model.host.fingerprint()
+    view = open_view(stream, f"{config.name}, seed {config.seed}", config.generations, quiet=quiet)
+    with Interrupt(view.stopping) as interrupt:
+        outcome = play(model, config.generations, view, interrupt, folder.append)
+        if model.host.host.weight_hash() != identity["weights"]:
+            raise HostError("the host's weights changed during the run", where=config.host.path)
+        summary = summarise(model, outcome, identity)
+        summary["wall_seconds"] = time.monotonic() - began
+        summary["cpu_seconds"] = time.process_time() - began_cpu
+        folder.finish(model, summary)
+    return summary
+
+
+def summarise(model: EcologyModel, outcome: Outcome, identity: dict[str, str]) -> dict[str, Any]:
+    """What ``summary.json`` says, but for the times.
+
+    Args:
+        identity: the host's fingerprint.
+    """
+    import torch
+
+    series = model.datacollector.model_vars
+    totals = (
+        "episodes",
+        "births",
+        "deaths",
+        "prompt_tokens",
+        "generated_tokens",
+        "rolled_back",
+        "quarantined",
+    )
+    rates = series["success_rate"][1:]  # the founding has none
+    window = max(1, min(_WINDOW, len(rates) // 2))
+    return {
+        "world": model.config.name,
+        "seed": model.config.seed,
+        "outcome": outcome,
+        "generations": model.tick,
+        "totals": {name: sum(series[name]) for name in totals},
+        "success_first": _mean(rates[:window]),
+        "success_last": _mean(rates[-window:]),
+        "last": {name: values[-1] for name, values in series.items()},
+        "ledger_quanta": model.ledger.total(),
+        "host": {"path": model.config.host.path, **identity},
+        "versions": {"evolora_mesa": __version__, "torch": torch.__version__},
+    }
+
+
+def _mean(rates: list[float]) -> float | None:
+    """Mean of the rates that exist."""
+    found = [rate for rate in rates if not math.isnan(rate)]
+    return sum(found) / len(found) if found else None

@@ -1,0 +1,134 @@
+"""A run folder appears whole, grows by rows that are on disk at once, and is read back by strict loaders."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from evolora_mesa.config import WorldConfig
+from evolora_mesa.configfile import load_config
+from evolora_mesa.errors import AdapterError, RunError
+from evolora_mesa.host.peft_io import import_adapter
+from evolora_mesa.model import EcologyModel
+from evolora_mesa.record.reporters import MODEL_REPORTERS
+from evolora_mesa.record.runfolder import RunFolder, check_vacant, default_folder
+
+
+@pytest.fixture(scope="module")
+def model() -> EcologyModel:
+    world = EcologyModel("smoke", rng=1, **{"host.tune_cpu": False, "generations": 2})
+    world.step()
+    world.step()
+    return world
+
+
+@pytest.fixture
+def config() -> WorldConfig:
+    return load_config("smoke")
+
+
+def row(generation: int) -> dict[str, float]:
+    return {name: generation if name == "generation" else 0.1 for name in MODEL_REPORTERS}
+
+
+def test_it_appears_with_its_settings_and_an_empty_table(tmp_path: Path, config: WorldConfig) -> None:
+    with RunFolder(tmp_path / "new" / "run", config) as folder:
+        assert load_config(folder.path / "config.yaml") == config
+        header = (folder.path / "generations.csv").read_text(encoding="utf-8")
+        assert header == ",".join(MODEL_REPORTERS) + "\n"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run"]
+
+
+def test_a_row_is_on_disk_when_append_returns(tmp_path: Path, config: WorldConfig) -> None:
+    with RunFolder(tmp_path / "run", config) as folder:
+        for generation in range(3):
+            folder.append(row(generation))
+            text = (folder.path / "generations.csv").read_text(encoding="utf-8")
+            assert len(text.splitlines()) == generation + 2
+
+
+def test_an_empty_folder_may_be_used_and_one_with_content_may_not(
+    tmp_path: Path, config: WorldConfig
+) -> None:
+    (tmp_path / "run").mkdir()
+    with RunFolder(tmp_path / "run", config):
+        pass
+    with pytest.raises(RunError, match="not empty"):
+        RunFolder(tmp_path / "run", config)
+    with pytest.raises(RunError, match="not empty"):
+        check_vacant(tmp_path / "run")
+
+
+def test_a_full_disk_while_it_is_made_leaves_nothing(
+    tmp_path: Path, config: WorldConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        RunFolder(tmp_path / "run", config)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_default_folder_counts_past_what_is_there(tmp_path: Path, config: WorldConfig) -> None:
+    assert default_folder(config, tmp_path).name == "smoke-seed0-1"
+    for name in ("smoke-seed0-9", "smoke-seed0-10", "smoke-seed0-x", "smoke-seed01-77"):
+        (tmp_path / name).mkdir()
+    assert default_folder(config, tmp_path).name == "smoke-seed0-11"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("a/../b c", "a-..-b-c"), ("..", "world"), ("größer", "größer"), (".hidden", "hidden")]
+)
+def test_a_strange_world_name_makes_a_plain_folder_name(
+    tmp_path: Path, config: WorldConfig, name: str, stem: str
+) -> None:
+    found = default_folder(config.model_copy(update={"name": name}), tmp_path)
+    assert (found.name, found.parent) == (f"{stem}-seed0-1", tmp_path)
+
+
+def test_tables_and_adapters_are_those_of_the_world(tmp_path: Path, model: EcologyModel) -> None:
+    with RunFolder(tmp_path / "run", model.config) as folder:
+        folder.finish(model, {"outcome": "finished", "nothing": math.nan, "inner": {"infinite": math.inf}})
+    summary = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+    assert summary == {"outcome": "finished", "nothing": None, "inner": {"infinite": None}}
+    with (folder.path / "adapters" / "organelles.csv").open(encoding="utf-8", newline="") as file:
+        rows = {int(found["unique_id"]): found for found in csv.DictReader(file)}
+    assert sorted(rows) == [organelle.unique_id for organelle in model.organelles()]
+    for organelle in model.organelles():
+        found = rows[organelle.unique_id]
+        assert float(found["energy"]) == organelle.energy
+        assert found["cell"] in {f"{family}:{depth}" for family in model.grid.families for depth in (1, 2)}
+        bank = model.host.new_bank(model.config.adapter.sites, capacity=2)
+        slot = int(bank.allocate(1, 1, torch.Generator())[0])
+        import_adapter(bank, slot, folder.path / "adapters" / str(organelle.unique_id))
+        for name, factors in model.bank.read(organelle.slot).items():
+            for ours, back in zip(factors, bank.read(slot)[name], strict=True):
+                assert torch.equal(ours, back)
+
+
+def test_an_adapter_file_with_nan_is_refused_in_one_line(tmp_path: Path, model: EcologyModel) -> None:
+    with RunFolder(tmp_path / "run", model.config) as folder:
+        folder.finish(model, {})
+    adapter = folder.path / "adapters" / str(model.organelles()[0].unique_id)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    name = min(weights)
+    weights[name][0, 0] = math.nan
+    save_file(weights, adapter / "adapter_model.safetensors")
+    bank = model.host.new_bank(model.config.adapter.sites, capacity=2)
+    slot = int(bank.allocate(1, 2, torch.Generator().manual_seed(0))[0])
+    before = bank.read(slot)
+    with pytest.raises(AdapterError, match="NaN") as refused:
+        import_adapter(bank, slot, adapter)
+    assert "\n" not in str(refused.value)
+    after = bank.read(slot)
+    assert all(torch.equal(a, b) for site in before for a, b in zip(before[site], after[site], strict=True))

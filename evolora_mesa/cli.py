@@ -11,13 +11,13 @@ import typer
 
 from evolora_mesa import __version__
 from evolora_mesa.cli_host import host_app
-from evolora_mesa.cli_run import run
+from evolora_mesa.cli_run import INTERRUPTED, run
 from evolora_mesa.cli_study import baselines, demo
 from evolora_mesa.errors import ConfigError, EvoloraError
 
 __all__ = ["app", "main"]
 
-_MISTAKE, _FAULT, _INTERRUPTED = 2, 70, 130  # exit codes; 70 is EX_SOFTWARE of sysexits.h
+_MISTAKE, _FAULT = 2, 70  # exit codes; 70 is EX_SOFTWARE of sysexits.h
 _LONGEST_FAULT = 300  # characters
 
 app = typer.Typer(
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(wanted, "evolora", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:
         if "--debug" in given:
             traceback.print_exc()

@@ -58,22 +58,23 @@ def train(
     wanted = read_recipe(recipe)
     folder = out if out is not None else Path("models") / wanted.name
     with _replaced(folder) as made:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         from evolora_mesa.host.weights import tensors_from_host
         from evolora_mesa.petri.training import train_host
 
         host, record = train_host(wanted, _progress)
-        save_file(tensors_from_host(host), made / WEIGHTS_FILE, metadata={"format": "pt"})
+        weights = save(tensors_from_host(host), metadata={"format": "pt"})
+        (made / WEIGHTS_FILE).write_bytes(weights)  # save_file would make it unreadable for others
         complete_folder(made, wanted, recipe.read_text(encoding="utf-8"), record)
-    print(f"Written to {folder}")
+    _done(f"Written to {folder}")
 
 
 @host_app.command()
 def card(folder: Annotated[Path, typer.Argument(help="A host that `host train` made.")]) -> None:
     """Measure a host again and write its card and its fingerprint anew; the weights stay as they are."""
     write_card(folder)
-    print(f"Written to {folder / CARD_FILE}")
+    _done(f"Written to {folder / CARD_FILE}")
 
 
 def complete_folder(folder: Path, recipe: HostRecipe, recipe_text: str, record: TrainingRecord) -> None:
@@ -192,3 +193,10 @@ def _say(text: str) -> None:
         print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
     else:
         print(text, file=sys.stderr, flush=True)
+
+
+def _done(text: str) -> None:
+    """The last line, below that of the progress."""
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(text)

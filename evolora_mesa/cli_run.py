@@ -14,9 +14,9 @@ from evolora_mesa.record.live import Outcome, clock, record_run, summarise
 if TYPE_CHECKING:
     from evolora_mesa.config import WorldConfig
 
-__all__ = ["run", "summarise", "world_of"]
+__all__ = ["INTERRUPTED", "run", "summarise", "world_of"]
 
-_INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
+INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
 
 
 def run(
@@ -53,7 +53,7 @@ def run(
     for line in summary_lines(summary, folder.path):
         print(line)
     if summary["outcome"] == "interrupted":
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def world_of(

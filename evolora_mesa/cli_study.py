@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolora_mesa.cli_run import world_of
+from evolora_mesa.cli_run import INTERRUPTED, world_of
 from evolora_mesa.errors import RunError
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def demo(
 
     from evolora_mesa.study.demo import run_demo
 
-    run_demo(console=Console(highlight=False), out=folder, seed=seed)
+    result = run_demo(console=Console(highlight=False), out=folder, seed=seed)
+    if result.outcome == "interrupted":
+        raise typer.Exit(INTERRUPTED)
 
 
 def _make_folder(folder: Path) -> None:

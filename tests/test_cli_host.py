@@ -1,4 +1,4 @@
-"""`evolora host` makes a complete Hugging Face folder, the same every time, and never harms what was there."""
+"""`evolora host` makes a complete Hugging Face folder, the same every time, and harms nothing."""
 
 from __future__ import annotations
 
@@ -137,8 +137,7 @@ def test_no_card_for_a_host_that_knows_other_questions(capsys: pytest.CaptureFix
     )
     capsys.readouterr()
     before = contents(path.parent)
-    if before["tokenizer.json"].count(b"Tell the words") == 0:
-        pytest.fail("the phrase to replace is no longer one of the questions")
+    assert b"Tell the words" in before["tokenizer.json"]
     assert "questions of another version" in refusal(capsys, "host", "card", "models/small")
     assert contents(path.parent) == before
 
@@ -149,7 +148,7 @@ def test_the_card_says_what_was_measured() -> None:
 
     families = tuple(SHIPPED)
     base = np.linspace(0, 0.35, len(families) * 4).reshape(-1, 4)
-    ceiling = np.stack([base + 0.5, base + 0.6])
+    ceiling = np.stack([base + 0.5, base + 0.61])
     figures = card.Figures(families, base, 40, ceiling, 1024)
     record = TrainingRecord(6000, 18_000_000, 0.4567, 1080.0, "2.13.0")
     assert main(["host", "train", "small.yaml"]) == 0
@@ -162,7 +161,7 @@ def test_the_card_says_what_was_measured() -> None:
     assert lines[families[0]] == ["0", "1", "2", "3", "2", "57"]
     assert lines["mean"] == ["**16**", "**17**", "**18**", "**19**", "**18**", "**73**"]
     assert "**17.5 %**" in text
-    assert "**72.5 %**, 95 % t interval\n  9.0 to 136.0 over 2 seeds" in text
+    assert "**73.0 %**, 95 % t interval\n  3.1 to 142.9 over 2 seeds" in text
     assert "18.0 CPU-minutes" in text and "18.0 M tokens" in text and "torch 2.13.0" in text
     assert text.startswith("---\nlicense: mit\n")
     assert isinstance(yaml.safe_load(text.split("---")[1]), dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -162,6 +163,61 @@ def test_the_unworked_cells_keep_their_energy(petri: HostService, monkeypatch: p
     pools = model.ledger.balance(model.cell_accounts)
     assert pools[1:].tolist() == [model.config.economy.inflow] * 5
     np.testing.assert_array_equal(model.grid.layer("pool").ravel(), pools)
+
+
+# ---------------------------------------------------------------- what is known
+
+
+def test_everyone_remembers_its_own_episodes(petri: HostService) -> None:
+    model = tiny_world(petri, **{"forage.spill": 0.0, "reproduction.enabled": False})
+    model.step()
+    slots = [organelle.slot for organelle in model.organelles()]
+    wins, losses = model.beliefs.wins[slots].sum((1, 2)), model.beliefs.losses[slots].sum((1, 2))
+    assert wins.tolist() == [organelle.succeeded for organelle in model.organelles()]
+    assert (wins + losses).tolist() == [4.0] * 4
+    assert not np.delete(model.beliefs.wins + model.beliefs.losses, slots, axis=0).any()
+
+
+def test_foragers_reckon_with_the_crowd_and_with_the_tokens(
+    petri: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade_all(monkeypatch, lambda task: True)
+    model, expected = tiny_world(petri, **{"economy.inflow": 1.0}), []
+    send_all_to(model, 3)
+    choose = model.beliefs.choose
+
+    def watched(slots: np.ndarray, income: np.ndarray, cost: np.ndarray, *rest: object) -> np.ndarray:
+        expected.append((income / model.grid.layer("price"), cost.copy()))
+        return choose(slots, income, cost, *rest)
+
+    monkeypatch.setattr(model.beliefs, "choose", watched)
+    live(model, 2)
+    (first_share, first_cost), (share, cost) = expected
+    assert (first_share == 1.0).all() and not first_cost.any()
+    assert share[1, 1] < 0.6  # the pool of 1 paid a small part of what sixteen right answers claimed
+    assert np.delete(share.ravel(), 3).tolist() == [1.0] * 5
+    assert cost[1, 1] > 0.0 and not np.delete(cost.ravel(), 3).any()
+
+
+def test_progress_is_seen_where_success_changes_and_nowhere_else(
+    petri: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade_all(monkeypatch, lambda task: True)
+    model = tiny_world(
+        petri, **{"population.initial": 1, "economy.ticket": 0.0, "reproduction.enabled": False}
+    )
+    send_all_to(model, 3)
+    accuracy, progress = [model.accuracy], []
+    for _ in range(60):
+        model.step()
+        accuracy.append(model.accuracy)
+        progress.append(model.grid.layer("learning_progress")[1, 1])
+    assert all(later > earlier for earlier, later in pairwise(accuracy))
+    assert accuracy[1] - accuracy[0] == pytest.approx(0.1 * (1.0 - accuracy[0]))
+    assert (
+        max(progress) > 0.2 and progress[-1] < 0.1
+    )  # it rises while answers get better, and fades when they are good
+    assert not np.delete(model.grid.layer("learning_progress").ravel(), 3).any()
 
 
 # ---------------------------------------------------------------- movement

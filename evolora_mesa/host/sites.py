@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -70,7 +69,8 @@ def resolve_sites(available: Iterable[Site], wanted: Iterable[str]) -> list[Site
     """The sites meant by short names, in order of computation.
 
     Understood are ``last.down_proj`` (of the last layer), ``all.q_proj`` (of every layer), ``layers.2.o_proj``,
-    ``all-linear`` (everything but the head, as in PEFT), ``lm_head``, and full module names.
+    ``all-linear`` (everything but the head, as in PEFT), ``lm_head`` (the head, whatever the host calls it), and full
+    module names.
 
     Raises:
         ConfigError: a name that matches no linear layer of the host.
@@ -79,8 +79,7 @@ def resolve_sites(available: Iterable[Site], wanted: Iterable[str]) -> list[Site
     last = max((site.layer for site in sites), default=0)
     chosen: set[str] = set()
     for short in wanted:
-        pattern = _pattern(short, last)
-        found = {site.name for site in sites if re.fullmatch(pattern, site.name)}
+        found = {site.name for site in sites if _is_meant(site, short, last)}
         if not found:
             leaves = sorted({site.name.rsplit(".", 1)[-1] for site in sites})
             raise ConfigError(
@@ -94,16 +93,11 @@ def resolve_sites(available: Iterable[Site], wanted: Iterable[str]) -> list[Site
     return [site for site in sites if site.name in chosen]
 
 
-def _pattern(short: str, last: int) -> str:
-    """A regular expression over full module names, built from a short name that is itself taken literally."""
-    if short == "all-linear":
-        return r"(?!lm_head$).*"
-    scope, _, leaf = short.partition(".")
-    if scope == "last" and leaf:
-        return rf".*\.{last}\..*\.{re.escape(leaf)}"
-    if scope == "all" and leaf:
-        return rf".*\.\d+\..*\.{re.escape(leaf)}"
-    numbered = re.fullmatch(r"layers\.(\d+)\.([a-z_]+)", short)
-    if numbered:
-        return rf".*\.{numbered[1]}\..*\.{numbered[2]}"
-    return re.escape(short)
+def _is_meant(site: Site, short: str, last: int) -> bool:
+    if short in ("all-linear", "lm_head"):
+        return (site.layer == HEAD_LAYER) == (short == "lm_head")
+    if short == site.name:
+        return True
+    scope, _, leaf = short.rpartition(".")
+    in_scope = {"last": site.layer == last, "all": site.layer != HEAD_LAYER, f"layers.{site.layer}": True}
+    return in_scope.get(scope, False) and site.name.endswith(f".{leaf}")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evolora_mesa.record.live import Outcome, clock, record_run, summarise
+from evolora_mesa.record.live import Outcome, clock, record_run
 
 if TYPE_CHECKING:
     from evolora_mesa.config import WorldConfig
 
-__all__ = ["INTERRUPTED", "run", "summarise", "world_of"]
+__all__ = ["INTERRUPTED", "run", "world_of"]
 
 INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
 

@@ -110,7 +110,7 @@ class EcologyModel(mesa.Model):
         self.host = host if host is not None else host_for(self.config)
         self._build_ground()
         self._build_population()
-        self.accuracy = _FIRST_SUCCESS
+        self.accuracy = float("nan")  # nothing was answered yet
         self.tally = Tally()
         self.datacollector = DataCollector(MODEL_REPORTERS, AGENT_REPORTERS, tables=TABLES)
         self.record()
@@ -142,7 +142,7 @@ class EcologyModel(mesa.Model):
             adapter_kiloparameter=economy.adapter_kiloparameter,
         )
         shape = self.grid.layer("price").shape
-        self._fast, self._slow = np.full(shape, _FIRST_SUCCESS), np.full(shape, _FIRST_SUCCESS)
+        self._fast, self._slow = np.full(shape, np.nan), np.full(shape, np.nan)  # unknown until worked in
         self._payout = np.ones(shape)  # share of the claims that a cell could pay
         self._episode_cost = np.zeros(shape)
 
@@ -331,22 +331,24 @@ class EcologyModel(mesa.Model):
         self.grid.layer("pool")[:] = self.ledger.balance(self.cell_accounts).reshape(shape)
         if not rows:
             return
-        self.accuracy += (1 - _ACCURACY_MEMORY) * (tally.succeeded / rows - self.accuracy)
+        rate = tally.succeeded / rows
+        self.accuracy = rate if np.isnan(self.accuracy) else rate + _ACCURACY_MEMORY * (self.accuracy - rate)
         count = np.bincount(workload.cells, minlength=self._payout.size).reshape(shape)
         worked = count > 0
 
         def mean(values: np.ndarray) -> np.ndarray:
             return np.bincount(workload.cells, values, minlength=count.size).reshape(shape) / np.maximum(count, 1)
 
-        rate = mean(grades.success)
+        success_here = mean(grades.success)
         success = self.grid.layer("success")
         for average, speed in (
             (success, self.config.economy.success_memory),
             (self._fast, _FAST),
             (self._slow, _SLOW),
         ):
-            average += np.where(worked, speed * (rate - average), 0.0)
-        self.grid.layer("learning_progress")[:] = np.abs(self._fast - self._slow)
+            known = np.where(np.isnan(average), success_here, average)
+            average[worked] = (known + speed * (success_here - known))[worked]
+        self.grid.layer("learning_progress")[:] = np.nan_to_num(np.abs(self._fast - self._slow))
         cost = (
             self.tariff.prompt_token * workload.prompt_tokens
             + self.tariff.generated_token * workload.generated_tokens

@@ -202,11 +202,16 @@ def test_foragers_reckon_with_the_crowd_and_with_the_tokens(
 def test_progress_is_seen_where_success_changes_and_nowhere_else(
     petri: HostService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grade_all(monkeypatch, lambda task: True)
+    right = [False]
+    grade_all(monkeypatch, lambda task: right[0])
     model = tiny_world(
         petri, **{"population.initial": 1, "economy.ticket": 0.0, "reproduction.enabled": False}
     )
     send_all_to(model, 3)
+    assert np.isnan(model.accuracy), "nothing is claimed before the first answer"
+    model.step()
+    assert model.accuracy == 0.0 and not model.grid.layer("learning_progress").any()
+    right[0] = True
     accuracy, progress = [model.accuracy], []
     for _ in range(60):
         model.step()

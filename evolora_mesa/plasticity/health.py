@@ -24,7 +24,8 @@ class Health:
 
     Args:
         bank: whose slots are watched.
-        niches: kinds of work whose scores are kept apart, because a new niche pays less at first and is no collapse.
+        niches: kinds of work whose scores are kept apart, because a new niche pays less at first and is no
+            collapse. The weights kept are those of the last best in any niche.
         norm_bound: largest Frobenius norm of ΔW per site.
         decay: share of B that is lost per update.
         window: updates that the rolling score remembers.
@@ -50,16 +51,21 @@ class Health:
         """Treat ``slots [owners]`` after an update.
 
         Args:
-            niches: ``[owners]`` where each worked.
+            niches: ``[owners]`` where each did most of its work.
             rewards: ``[owners]`` mean reward of that work, in [0, 1].
         """
-        sick = slots[~self._bank.finite(slots)]
-        self._restore(sick)
+        quarantined = self.quarantine(slots)
         if self.decay:
             for stack in self._bank.b.values():
                 stack[slots] *= 1 - self.decay
         self._bound_norms(slots)
-        return HealthReport(sick.tolist(), self._roll_back(slots, niches, rewards))
+        return HealthReport(quarantined, self._roll_back(slots, niches, rewards))
+
+    def quarantine(self, slots: torch.Tensor) -> list[int]:
+        """Replace weights that are not finite; the slots among ``slots`` that had any."""
+        sick = slots[~self._bank.finite(slots)]
+        self._restore(sick)
+        return sick.tolist()
 
     def _bound_norms(self, slots: torch.Tensor) -> None:
         factor = (self.norm_bound / self._bank.norms(slots).clamp(min=1e-12)).clamp(max=1.0)  # [owners, sites]
@@ -93,9 +99,10 @@ class Health:
         self._has_good[slots] = True
 
     def _restore(self, slots: torch.Tensor) -> None:
-        """Weights of the best time; a slot that never had one becomes the bare host (B = 0, A finite)."""
+        """Weights of the best time; a slot that never had one becomes the bare host, with an A it can learn through."""
         known, unknown = slots[self._has_good[slots]], slots[~self._has_good[slots]]
-        for name, (a, b) in self._good.items():
+        for place, (name, (a, b)) in enumerate(self._good.items()):
             self._bank.a[name][known], self._bank.b[name][known] = a[known], b[known]
-            self._bank.a[name][unknown] = self._bank.a[name][unknown].nan_to_num(0.0, 0.0, 0.0)
+            used = torch.arange(a.shape[1]) < self._bank.ranks[unknown, place][:, None]  # [slots, max_rank]
+            self._bank.a[name][unknown] = torch.eye(a.shape[1], a.shape[2]).to(a) * used.to(a)[:, :, None]
             self._bank.b[name][unknown] = 0.0

@@ -66,7 +66,7 @@ class Learner:
     """
 
     def __init__(self, settings: PlasticityConfig, rule: Rule | None, bank: AdapterBank, niches: int) -> None:
-        self.rule, self._bank = rule, bank
+        self.rule, self._bank, self._niches = rule, bank, niches
         self._expectation = Expectation(bank.capacity, niches, settings.baseline_memory)
         self._optimizer = SlotOptimizer(
             bank,
@@ -97,7 +97,7 @@ class Learner:
     def learn(self, work: Work) -> HealthReport:
         """One update of everyone who worked."""
         if self.rule is None:
-            return HealthReport([], [])
+            return HealthReport(self._health.quarantine(torch.unique(work.slots)), [])
         rows = work.slots.numpy()
         advantages = self._expectation.advantages(rows, work.niches, work.rewards)
         experience = Experience(
@@ -109,15 +109,21 @@ class Learner:
         )
         gradients = self.rule.gradients(self._bank, experience)
         self._optimizer.step(gradients)
-        owners = gradients.slots.numpy()
-        total = np.bincount(rows, work.rewards, minlength=self._bank.capacity)
-        count = np.bincount(rows, minlength=self._bank.capacity)
-        niche = np.zeros(self._bank.capacity, dtype=np.int64)
-        niche[rows[::-1]] = work.niches[::-1]  # the first row's, when an owner worked in several
-        report = self._health.check(gradients.slots, niche[owners], total[owners] / count[owners])
+        niches, rewards = self._main_niche(gradients.slots.numpy(), rows, work)
+        report = self._health.check(gradients.slots, niches, rewards)
         treated = torch.tensor(report.quarantined + report.rolled_back, dtype=torch.long)
         self._optimizer.reset(treated)
         return report
+
+    def _main_niche(self, owners: np.ndarray, rows: np.ndarray, work: Work) -> tuple[np.ndarray, np.ndarray]:
+        """The niche that each of ``owners`` did most of its work in, and its mean reward there."""
+        shape = (self._bank.capacity, self._niches)
+        pair = rows * self._niches + work.niches
+        count = np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)[owners]
+        total = np.bincount(pair, work.rewards, minlength=shape[0] * shape[1]).reshape(shape)[owners]
+        main = count.argmax(1)
+        each = np.arange(len(owners))
+        return main, total[each, main] / count[each, main]
 
     def reset(self, slots: torch.Tensor) -> None:
         """Forget what is known about ``slots``: they are founders."""

@@ -186,7 +186,7 @@ class _Pace:
             "generation": f"{done:.0f}/{self._generations}",
             "alive": f"{row['population']:.0f}",
             "ROI": "-" if math.isnan(row["mean_roi"]) else f"{row['mean_roi']:.2f}",
-            "accuracy": f"{100 * row['accuracy']:.1f} %",
+            "accuracy": "-" if math.isnan(row["accuracy"]) else f"{100 * row['accuracy']:.1f} %",
             "energy": f"{row['energy_organelles']:.1f}",
             "born/died": f"{row['births']:.0f}/{row['deaths']:.0f}",
             "episodes/s": f"{self._episodes / elapsed:.0f}" if started else "-",

@@ -32,7 +32,7 @@ def mean_roi(model: EcologyModel) -> float:
 
 
 def accuracy(model: EcologyModel) -> float:
-    """Running mean of the share of episodes that were right and in the paid style, in [0, 1]."""
+    """Running mean of the share of episodes that were right and in the paid style, in [0, 1]; nan before the first."""
     return model.accuracy
 
 

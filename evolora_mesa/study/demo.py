@@ -56,7 +56,7 @@ def run_demo(
     seed: int = 0,
     config: str | WorldConfig = "ecology",
     settings: Mapping[str, object] | None = None,
-    generations: int = 40,
+    generations: int = 37,
     per_cell_select: int = 8,
     per_cell_test: int = 20,
 ) -> DemoResult:
@@ -66,7 +66,7 @@ def run_demo(
         console: where everything is printed.
         out: a new or empty folder.
         config, settings: the world, and single settings over it.
-        generations: 40 of the standard world are about 8192 episodes.
+        generations: 37 of the standard world are about 8192 episodes.
         per_cell_select, per_cell_test: tasks per cell to choose on and to report on.
 
     Raises:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import RunError
+from evolora_mesa.study import demo
 from evolora_mesa.study.demo import run_demo
 
 TINY = {"generations": 8, "per_cell_select": 6, "per_cell_test": 12}
@@ -65,6 +66,20 @@ def test_an_extinct_world_is_told_as_one(small_world: WorldConfig, tmp_path: Pat
     result, text = played(small_world, tmp_path / "run", settings=deadly)
     assert result.outcome == "extinct" and result.ecology == result.frozen
     assert "everybody died" in text and "It learned" not in text
+
+
+@pytest.mark.parametrize("outcome", ["interrupted", "output closed"])
+def test_a_run_that_was_not_lived_to_its_end_is_not_compared(
+    small_world: WorldConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    monkeypatch.setattr(demo, "record_run", lambda model, folder, stream: {"outcome": outcome})
+    monkeypatch.setattr(demo, "deploy", lambda *rest: pytest.fail("compared"))
+    if outcome == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            played(small_world, tmp_path / "run")
+    else:
+        result, text = played(small_world, tmp_path / "run")
+        assert result.ecology is None and "learned" not in text
 
 
 def test_a_folder_with_content_is_refused(small_world: WorldConfig, tmp_path: Path) -> None:

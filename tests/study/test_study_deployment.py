@@ -9,9 +9,10 @@ import torch
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import LockedPoolError
 from evolora_mesa.host import BARE, HostService
+from evolora_mesa.study import deployment
 from evolora_mesa.study.deployment import Ground, deploy, draw_panels
 from evolora_mesa.study.lanes import fine_tune_lanes
-from evolora_mesa.study.panels import family_of, success_matrix
+from evolora_mesa.study.panels import answer_panel, family_of, success_matrix
 from evolora_mesa.study.routing import choose_routes, score_routes
 from evolora_mesa.tasks import Pool, locked_test_pool, pool_of
 
@@ -75,6 +76,23 @@ def test_a_deployment_agrees_with_the_full_matrix_and_leaves_the_useless_adapter
     expected = score_routes(routes, int(selected.mean(1).argmax()), tested, groups)
     assert (found.accuracy, found.best_single) == expected
     assert found.accuracy == pytest.approx(np.mean(list(found.by_family.values())))
+
+
+def test_the_choice_is_made_without_a_look_at_the_test_panel(
+    petri: HostService, small_world: WorldConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def noted(service, bank, slots, tasks, *rest, **options):
+        asked.append({pool_of(task.prompt) for task in tasks})
+        return answer_panel(service, bank, slots, tasks, *rest, **options)
+
+    monkeypatch.setattr(deployment, "answer_panel", noted)
+    ground = Ground.of(small_world)
+    bank = petri.new_bank(["lm_head"], capacity=2)
+    bank.allocate(1, 1, torch.Generator().manual_seed(0))
+    deploy(petri, bank, [BARE, 1], ground, draw_panels(ground, 0, per_cell_select=2, per_cell_test=2))
+    assert asked == [{Pool.SELECT}, {Pool.TEST}]
 
 
 def test_with_one_candidate_nothing_is_selected(petri: HostService, small_world: WorldConfig) -> None:

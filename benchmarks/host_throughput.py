@@ -209,7 +209,7 @@ def their_routes(model: Any, bank: AdapterBank, rank: int, work: Work, quick: bo
 
 
 def agreement(service: HostService, bank: AdapterBank, routes: Sequence[Route], work: Work) -> float:
-    """Share of rows that PEFT's mixed batch answers with the same tokens as we do."""
+    """Share of rows that PEFT's mixed batch answers with the same tokens as we do; also warms both up."""
     mixed = next(route for route in routes if route.name == "PEFT mixed batch, stock")
     return float((ours(service, work, bank) == mixed.run()).all(1).float().mean())
 
@@ -235,7 +235,7 @@ def measure_t128(rounds: int, quick: bool) -> tuple[list[dict[str, Any]], list[G
         Route(OURS, lambda: ours(service, work, all_linear), work.tokens),
     ]
     routes = their_routes(model, all_linear, 8, work, quick)
-    same = agreement(service, all_linear, routes, work)  # warms both up, too
+    same = agreement(service, all_linear, routes, work)
     untuned = Route("service, all linear r8, stock", lambda: ours(service, work, all_linear), work.tokens, tuned=False)
     timings = alternate([*our_routes, untuned, *routes], 1 if quick else rounds, warm=not quick)
     rows = table("t128", timings, OURS)
@@ -329,8 +329,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds: expected at least 1")
-    warnings.filterwarnings("ignore", module="peft")
+    warnings.filterwarnings("ignore", module="peft|transformers")
     transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)  # two threads on a busy machine wait for one another
     facts = machine()
     measures = {"t128": measure_t128, "trace": measure_trace, "petri": measure_petri, "growth": measure_growth}
     parts = [options.only] if options.only else PARTS[:2] if options.quick else PARTS

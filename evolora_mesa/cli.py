@@ -12,7 +12,7 @@ import typer
 from evolora_mesa import __version__
 from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_run import INTERRUPTED, run
-from evolora_mesa.cli_study import baselines, demo
+from evolora_mesa.cli_study import baselines, demo, specialists
 from evolora_mesa.errors import ConfigError, EvoloraError
 
 __all__ = ["app", "main"]
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(demo)
 app.command()(baselines)
+app.command()(specialists)
 app.add_typer(host_app, name="host")
 
 

@@ -15,7 +15,7 @@ from evolora_mesa.errors import RunError
 if TYPE_CHECKING:
     from evolora_mesa.study.baseline_table import ArmRow
 
-__all__ = ["baselines", "demo"]
+__all__ = ["baselines", "demo", "specialists"]
 
 _PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 
@@ -72,6 +72,21 @@ def baselines(
         command += [part for setting in settings or () for part in ("--set", setting)]
         table.save(out, command=shlex.join(command))
         print(f"Written to {out}", file=sys.stderr)
+
+
+def specialists(
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 5,
+    episodes: Annotated[int, typer.Option(min=1, help="Training episodes of every specialist.")] = 512,
+    host: Annotated[str, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = "petri",
+    out: Annotated[Path | None, typer.Option(help="JSON file; a Markdown page is written beside it.")] = None,
+) -> None:
+    """Train one specialist per family by each rule, and test all on all."""
+    from evolora_mesa.study.specialists import main
+
+    arguments = ["--seeds", str(seeds), "--episodes", str(episodes), "--host", host]
+    code = main(arguments if out is None else [*arguments, "--out", str(out)])
+    if code:
+        raise typer.Exit(code)
 
 
 def demo(

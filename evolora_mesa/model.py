@@ -15,13 +15,14 @@ from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.economy import Ledger, Tariff, half_success_price, settle_claims
 from evolora_mesa.forage import Beliefs
+from evolora_mesa.ground import ground_of
 from evolora_mesa.host import HostService, Request
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.plasticity import Learner, Work, make_rule
 from evolora_mesa.record.reporters import AGENT_REPORTERS, MODEL_REPORTERS, TABLES
 from evolora_mesa.snapshot import take_snapshot
 from evolora_mesa.streams import Streams
-from evolora_mesa.tasks import Contracts, Pool, TaskSource, find_families, locked_test_pool
+from evolora_mesa.tasks import Pool, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
 from evolora_mesa.turnover import bear, bury
 from evolora_mesa.workload import Grades, Workload, grade
@@ -120,11 +121,9 @@ class EcologyModel(mesa.Model):
     def _build_ground(self) -> None:
         """Tasks, contracts, cells and their accounts."""
         tasks, economy = self.config.tasks, self.config.economy
-        families = find_families(tasks.families, tasks.user_families)
-        self.tasks = TaskSource(families)
-        cell_styles = {tuple(name.rsplit(":", 1)): style for name, style in tasks.cell_styles.items()}
-        self.contracts = Contracts(tasks.styles, {(f, int(d)): style for (f, d), style in cell_styles.items()})
-        self.grid = TaskGrid(list(families), tasks.depths, self.random)
+        self.tasks, self.contracts = ground_of(tasks)
+        families = list(self.tasks.families)
+        self.grid = TaskGrid(families, tasks.depths, self.random)
         self.grid.layer("success")[:] = _FIRST_SUCCESS
         self.ledger = Ledger()
         self.sun, self.soil = self.ledger.open("sun"), self.ledger.open("soil")

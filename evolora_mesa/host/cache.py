@@ -55,28 +55,26 @@ class KeyValueCache:
         """Keep some rows (all when `None`), drop columns no row needs any more, and make ``room`` for new tokens."""
         if rows is not None:
             self.lengths = self.lengths[rows]
-        prompt_columns = int(self.lengths.max())
-        device = self.bias.device
-        columns = torch.cat(
-            [
-                torch.arange(prompt_columns, device=device),
-                torch.arange(self.prompt_columns, self.next_column, device=device),
-            ]
-        )
-        self.keys = [_select(t, rows, columns, 3, room) for t in self.keys]
-        self.values = [_select(t, rows, columns, 2, room) for t in self.values]
-        self.bias = _select(self.bias, rows, columns, 3, room, fill=float("-inf"))
-        self.prompt_columns, self.next_column = prompt_columns, columns.numel()
+        prompts = int(self.lengths.max())
+        spans = [(0, prompts), (self.prompt_columns, self.next_column)]
+        self.keys = [_select(t, rows, spans, 3, room) for t in self.keys]
+        self.values = [_select(t, rows, spans, 2, room) for t in self.values]
+        self.bias = _select(self.bias, rows, spans, 3, room, fill=float("-inf"))
+        self.prompt_columns, self.next_column = prompts, prompts + self.next_column - self.prompt_columns
 
 
 def _select(
-    tensor: torch.Tensor, rows: torch.Tensor | None, columns: torch.Tensor, axis: int, room: int, fill: float = 0.0
+    tensor: torch.Tensor,
+    rows: torch.Tensor | None,
+    spans: list[tuple[int, int]],
+    axis: int,
+    room: int,
+    fill: float = 0.0,
 ) -> torch.Tensor:
-    """Chosen rows (axis 0) and columns (``axis``) in a new tensor with ``room`` more columns of ``fill``."""
+    """Chosen rows (axis 0) and spans of columns (``axis``), with ``room`` further columns of ``fill``."""
     if rows is not None:
         tensor = tensor.index_select(0, rows)
     shape = list(tensor.shape)
-    shape[axis] = columns.numel() + room
-    wider = tensor.new_full(shape, fill)
-    wider.narrow(axis, 0, columns.numel()).copy_(tensor.index_select(axis, columns))
-    return wider
+    shape[axis] = room
+    kept = [tensor.narrow(axis, begin, end - begin) for begin, end in spans]
+    return torch.cat([*kept, tensor.new_full(shape, fill)], axis)

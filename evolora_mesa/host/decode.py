@@ -167,7 +167,9 @@ def _read_prompts(
         where.fill_(-1)
         where[chunk[real]] = real.nonzero().squeeze(1)
         target = (where[reading_at] >= 0).nonzero().squeeze(1)
-        source = where[reading_at[target]]
+        source, by_source = where[reading_at[target]].sort()
+        target = target[by_source]
+        one_to_one = source.numel() == chunk.numel() and bool(real.all())  # no reading is shared, none a filler
         ids, chunk_lengths = _pad([prompts[first_row[index]] for index in chunk.tolist()], host.device)
         length = ids.shape[1]
 
@@ -178,9 +180,10 @@ def _read_prompts(
             target: torch.Tensor = target,
             source: torch.Tensor = source,
             length: int = length,
+            one_to_one: bool = one_to_one,
         ) -> None:
-            cache.keys[layer][target, :, :, :length] = keys[source]
-            cache.values[layer][target, :, :length] = values[source]
+            cache.keys[layer][target, :, :, :length] = keys if one_to_one else keys[source]
+            cache.values[layer][target, :, :length] = values if one_to_one else values[source]
 
         bound = None
         if not shared and adapters is not None:

@@ -34,12 +34,14 @@ GROUPS: Final = {
 }
 
 WriteCache = Callable[[int, torch.Tensor, torch.Tensor], None]
+# By layer type, cosine and signed sine ``[rows, 1, head_dim]`` of a pass's positions; made once for all layers.
+Turns = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
     """Root-mean-square norm over the last axis, computed in float32."""
     wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + epsilon)).to(x.dtype) * weight
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + epsilon)).to(x.dtype).mul_(weight)
 
 
 @dataclass
@@ -131,7 +133,7 @@ class LeanHost:
         return x
 
     def queries_keys_values(
-        self, index: int, x: torch.Tensor, positions: torch.Tensor, adapters: BoundAdapters | None
+        self, index: int, x: torch.Tensor, turns: Turns, adapters: BoundAdapters | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Rotated queries and keys ``[rows, heads + kv_heads, head_dim]`` and values ``[rows, kv_heads * head_dim]``."""
         arch, layer = self.arch, self.layers[index]
@@ -140,10 +142,11 @@ class LeanHost:
         qk = y[:, :width].reshape(-1, arch.heads + arch.kv_heads, arch.head_dim)
         if layer.qk_norm is not None:
             qk = rms_norm(qk, layer.qk_norm, arch.norm_epsilon)
-        cos, sin = self.rope(index, positions)
+        cos, sin = turns[arch.layer_types[index]]
         half = arch.head_dim // 2
         # The sign of the rotation lives in `sin`, so rotating is one swap of halves.
-        return torch.addcmul(qk * cos, torch.cat([qk[..., half:], qk[..., :half]], -1), sin), y[:, width:]
+        swapped = torch.cat([qk[..., half:], qk[..., :half]], -1)
+        return (qk * cos).addcmul_(swapped, sin), y[:, width:]
 
     def after_attention(
         self, index: int, x: torch.Tensor, attended: torch.Tensor, adapters: BoundAdapters | None
@@ -157,7 +160,7 @@ class LeanHost:
             x = self.linear(index, "o", attended, adapters, residual=x)
         gate_up = self.linear(index, "gate_up", rms_norm(x, layer.before_mlp, arch.norm_epsilon), adapters)
         gate, up = gate_up[:, : arch.intermediate_size], gate_up[:, arch.intermediate_size :]
-        inner = (F.gelu(gate, approximate="tanh") if arch.gemma else F.silu(gate)) * up
+        inner = (F.gelu(gate, approximate="tanh") if arch.gemma else F.silu(gate)).mul_(up)
         if layer.after_mlp is not None:
             return x + rms_norm(self.linear(index, "down", inner, adapters), layer.after_mlp, arch.norm_epsilon)
         return self.linear(index, "down", inner, adapters, residual=x)
@@ -196,15 +199,15 @@ class LeanHost:
         """
         prompts, length = ids.shape
         arch, last_layer = self.arch, self.arch.layers - 1
-        positions = torch.arange(length, device=ids.device).repeat(prompts)
+        turns = self.turns(torch.arange(length, device=ids.device).repeat(prompts))
         x = self.embed(ids.reshape(-1))
         for index in range(last_layer):
-            attended = self._attend(index, x, positions, prompts, length, adapters, write)
+            attended = self._attend(index, x, turns, prompts, length, adapters, write)
             x = self.after_attention(index, x, attended, adapters)
-        qk, values = self.queries_keys_values(last_layer, x, positions, adapters)
+        qk, values = self.queries_keys_values(last_layer, x, turns, adapters)
         qk = qk.view(prompts, length, arch.heads + arch.kv_heads, arch.head_dim)
-        keys = qk[:, :, arch.heads :].permute(0, 2, 3, 1)
-        values = values.view(prompts, length, arch.kv_heads, arch.head_dim).transpose(1, 2)
+        keys = qk[:, :, arch.heads :].permute(0, 2, 3, 1).contiguous()
+        values = values.view(prompts, length, arch.kv_heads, arch.head_dim).transpose(1, 2).contiguous()
         write(last_layer, keys, values)
         last = torch.arange(prompts, device=ids.device) * length + lengths - 1
         query = qk.reshape(prompts * length, -1, arch.head_dim)[last, : arch.heads]
@@ -213,8 +216,8 @@ class LeanHost:
         bias = bias.masked_fill(beyond[:, None], float("-inf")).repeat_interleave(arch.kv_heads, 0)
         attended = self._attention(
             query.reshape(prompts * arch.kv_heads, arch.query_groups, arch.head_dim),
-            keys.reshape(prompts * arch.kv_heads, arch.head_dim, length),
-            values.reshape(prompts * arch.kv_heads, length, arch.head_dim),
+            keys.view(prompts * arch.kv_heads, arch.head_dim, length),
+            values.view(prompts * arch.kv_heads, length, arch.head_dim),
             bias,
         )
         return x.index_select(0, last), attended.view(prompts, -1)
@@ -240,10 +243,10 @@ class LeanHost:
             The residual stream behind the last layer, ``[rows, hidden]``.
         """
         arch, rows = self.arch, tokens.shape[0]
-        x = self.embed(tokens)
+        x, turns = self.embed(tokens), self.turns(positions)
         flat_bias = bias.view(rows * arch.kv_heads, 1, -1)
         for index in range(arch.layers):
-            qk, value = self.queries_keys_values(index, x, positions, adapters)
+            qk, value = self.queries_keys_values(index, x, turns, adapters)
             keys[index][:, :, :, column] = qk[:, arch.heads :]
             values[index][:, :, column] = value.view(rows, arch.kv_heads, arch.head_dim)
             attended = self._attention(
@@ -258,10 +261,10 @@ class LeanHost:
     def forward(self, ids: torch.Tensor, adapters: BoundAdapters | None = None) -> torch.Tensor:
         """Teacher forcing: ``ids [rows, length]``, right padded -> logits ``[rows, length, vocab]``. Differentiable."""
         rows, length = ids.shape
-        positions = torch.arange(length, device=ids.device).repeat(rows)
+        turns = self.turns(torch.arange(length, device=ids.device).repeat(rows))
         x = self.embed(ids.reshape(-1))
         for index in range(self.arch.layers):
-            attended = self._attend(index, x, positions, rows, length, adapters, None)
+            attended = self._attend(index, x, turns, rows, length, adapters, None)
             x = self.after_attention(index, x, attended, adapters)
         return self.logits(x, adapters).view(rows, length, -1)
 
@@ -271,7 +274,7 @@ class LeanHost:
         self,
         index: int,
         x: torch.Tensor,
-        positions: torch.Tensor,
+        turns: Turns,
         rows: int,
         length: int,
         adapters: BoundAdapters | None,
@@ -279,17 +282,18 @@ class LeanHost:
     ) -> torch.Tensor:
         """Causal self-attention of one layer over ``rows`` sequences of ``length``; ``[rows * length, heads * dim]``."""
         arch = self.arch
-        qk, values = self.queries_keys_values(index, x, positions, adapters)
+        qk, values = self.queries_keys_values(index, x, turns, adapters)
         qk = qk.view(rows, length, arch.heads + arch.kv_heads, arch.head_dim)
-        keys = qk[:, :, arch.heads :].permute(0, 2, 3, 1)
-        values = values.view(rows, length, arch.kv_heads, arch.head_dim).transpose(1, 2)
+        # Contiguous once, for the cache as for the products.
+        keys = qk[:, :, arch.heads :].permute(0, 2, 3, 1).contiguous()
+        values = values.view(rows, length, arch.kv_heads, arch.head_dim).transpose(1, 2).contiguous()
         if write is not None:
             write(index, keys, values)
         queries = qk[:, :, : arch.heads].transpose(1, 2)
         attended = self._attention(
             queries.reshape(rows * arch.kv_heads, arch.query_groups * length, arch.head_dim),
-            keys.reshape(rows * arch.kv_heads, arch.head_dim, length),
-            values.reshape(rows * arch.kv_heads, length, arch.head_dim),
+            keys.view(rows * arch.kv_heads, arch.head_dim, length),
+            values.view(rows * arch.kv_heads, length, arch.head_dim),
             self._causal_mask(length),
         )
         return (
@@ -311,9 +315,11 @@ class LeanHost:
             self._masks[length] = mask.repeat(self.arch.query_groups, 1)
         return self._masks[length]
 
-    def rope(self, index: int, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosine and signed sine ``[rows, 1, head_dim]`` of a layer at the given positions."""
-        layer_type = self.arch.layer_types[index]
+    def turns(self, positions: torch.Tensor) -> Turns:
+        """The rotations at the given ``positions [rows]``."""
+        return {kind: self._turns_of(kind, positions) for kind in dict.fromkeys(self.arch.layer_types)}
+
+    def _turns_of(self, layer_type: str, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if layer_type not in self._rope_tables:
             frequencies, scaling = self.arch.rope[layer_type]
             longest = 2048 if self.arch.window is None else max(2048, self.arch.window)

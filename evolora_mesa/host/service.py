@@ -282,18 +282,20 @@ def _kv_bytes_per_token(host: Host) -> int:
 
 
 def find_host(path: str | Path) -> Path:
-    """The folder of a host: as given, of a shipped one, or of a hub id.
+    """The folder of a host: of a shipped one by its bare name, as given (``./petri`` is never the shipped one), or of a
+    hub id.
 
     Raises:
         HostError: there is no such folder and no such id.
     """
+    name = str(path)
+    shipped = shipped_folder("models") / name
+    if Path(name).name == name and shipped.is_dir():  # ahead of a folder that happens to have the name
+        return shipped
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
-    shipped = shipped_folder("models") / str(path)
-    if shipped.is_dir():
-        return shipped
-    parts = str(path).split("/")
+    parts = name.split("/")
     if len(parts) != 2 or not all(parts) or parts[0] in (".", "..", "~"):
         raise HostError("host folder not found", where=path, do="Check --host, or leave it out to use petri.")
     from huggingface_hub import snapshot_download

@@ -235,10 +235,11 @@ def shown(interval: Interval | None, factor: float, decimals: int, *, with_bound
     """An interval as text; ``n/a`` for one that does not exist, no bounds where one value has none."""
     if interval is None:
         return NOT_AVAILABLE
-    mean = f"{factor * interval.mean:.{decimals}f}"
-    if not with_bounds or interval.n < 2:
-        return mean
-    return f"{mean} [{factor * interval.low:.{decimals}f}, {factor * interval.high:.{decimals}f}]"
+    mean, low, high = (
+        f"{round(factor * value, decimals) + 0.0:.{decimals}f}"  # + 0.0 takes the sign from -0.0
+        for value in interval[:3]
+    )
+    return f"{mean} [{low}, {high}]" if with_bounds and interval.n > 1 else mean
 
 
 def difference(interval: Interval) -> str:

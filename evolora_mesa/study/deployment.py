@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from evolora_mesa.config import WorldConfig
+from evolora_mesa.ground import ground_of
 from evolora_mesa.host import AdapterBank, HostService
 from evolora_mesa.streams import Streams
 from evolora_mesa.study.panels import answer_panel, draw_panel, family_of
 from evolora_mesa.study.routing import choose_routes, score_routes
-from evolora_mesa.tasks import Contracts, Pool, Task, TaskSource, find_families
+from evolora_mesa.tasks import Contracts, Pool, Task, TaskSource
 
 __all__ = ["Deployment", "Ground", "Panels", "deploy", "draw_panels"]
 
@@ -35,14 +36,8 @@ class Ground:
         Raises:
             TaskError: a family that does not exist.
         """
-        tasks = config.tasks
-        cells = {name.rpartition(":"): style for name, style in tasks.cell_styles.items()}
-        return cls(
-            TaskSource(find_families(tasks.families, tasks.user_families)),
-            Contracts(tasks.styles, {(name, int(depth)): style for (name, _, depth), style in cells.items()}),
-            tasks.depths,
-            config.host.max_new_tokens,
-        )
+        source, contracts = ground_of(config.tasks)
+        return cls(source, contracts, config.tasks.depths, config.host.max_new_tokens)
 
     @property
     def families(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Is learning real, and is it special? One specialist per family, examined in all families.
 
-`python -m evolora_mesa.study.specialists --seeds 5 --out FILE.json` writes the figures and a page.
+`evolora specialists --seeds 5 --out FILE.json` writes the figures and a page.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def _examine(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.specialists", description=__doc__)
+    parser = argparse.ArgumentParser(prog="evolora specialists", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
     parser.add_argument("--episodes", type=int, default=512, help="per specialist")
     parser.add_argument("--host", default="petri", help="folder, hub id, or shipped host")
@@ -292,7 +292,3 @@ def _tell(row: TransferRow) -> None:
         f"  away {100 * row.off_diagonal:.1f} %  {row.training_seconds:.1f} CPU-s",
         flush=True,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

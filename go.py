@@ -91,9 +91,7 @@ def probe():
     """What .venv's Python says of itself, as a dict with the keys of PROBE; None when it does not run."""
     try:
         command = [str(venv_python()), "-c", PROBE]
-        answer = subprocess.run(
-            command, env=base_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        answer = subprocess.run(command, env=base_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         return json.loads(answer.stdout) if answer.returncode == 0 else None
     except (OSError, ValueError):
         return None

@@ -113,9 +113,7 @@ def write_card(folder: Path) -> None:
     from evolora_mesa.petri.training import TrainingRecord
 
     missing = [
-        name
-        for name in (WEIGHTS_FILE, TOKENIZER_FILE, RECIPE_FILE, TRAINING_FILE)
-        if not (folder / name).is_file()
+        name for name in (WEIGHTS_FILE, TOKENIZER_FILE, RECIPE_FILE, TRAINING_FILE) if not (folder / name).is_file()
     ]
     if missing:
         raise HostError(

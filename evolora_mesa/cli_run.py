@@ -20,20 +20,14 @@ INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
 
 
 def run(
-    config: Annotated[
-        str, typer.Argument(help="A shipped world (evolora configs) or a YAML file.")
-    ] = "ecology",
+    config: Annotated[str, typer.Argument(help="A shipped world (evolora configs) or a YAML file.")] = "ecology",
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="One setting, as economy.ticket=0.5; may be repeated."
-        ),
+        typer.Option("--set", metavar="NAME=VALUE", help="One setting, as economy.ticket=0.5; may be repeated."),
     ] = None,
     generations: Annotated[int | None, typer.Option(help="Length of the run.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random stream.")] = None,
-    host: Annotated[
-        str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="A new or empty folder.", show_default="runs/NAME-seedS-NUMBER")
     ] = None,
@@ -93,8 +87,7 @@ def summary_lines(summary: dict[str, Any], folder: Path) -> list[str]:
         f"{totals['episodes']} episodes, {speed:.0f} per second.",
         f"Right and in the paid style: {_percent(summary['success_first'])} of the answers at first, "
         f"{_percent(summary['success_last'])} at last.",
-        f"ROI {_number(last['mean_roi'])}; all energies add up to {summary['ledger_quanta']}; "
-        "the host is unchanged.",
+        f"ROI {_number(last['mean_roi'])}; all energies add up to {summary['ledger_quanta']}; the host is unchanged.",
         f"Written to {folder}",
     ]
 

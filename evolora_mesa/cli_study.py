@@ -28,9 +28,7 @@ def baselines(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting of the world.")
     ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table as JSON, Markdown and CSV.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -114,9 +112,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(
-            "cannot write results", where=folder, got=error.strerror, do="Choose another --out."
-        ) from error
+        raise RunError("cannot write results", where=folder, got=error.strerror, do="Choose another --out.") from error
 
 
 def _say(row: ArmRow) -> None:

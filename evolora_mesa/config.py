@@ -42,9 +42,7 @@ FamilyName = Literal[
 STYLES: tuple[str, ...] = get_args(Style)
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
 
-MOST_ENERGY = (
-    1_000_000  # energies; keeps every account far inside the ledger's 64-bit quanta (1e-6 energy each)
-)
+MOST_ENERGY = 1_000_000  # energies; keeps every account far inside the ledger's 64-bit quanta (1e-6 energy each)
 MOST_DEPTH = 6
 
 
@@ -61,9 +59,7 @@ def setting(default: Any, text: str, *, unit: str = "", **limits: Any) -> Any:
     high = f"{limits['le']}]" if "le" in limits else f"{limits['lt']})" if "lt" in limits else ""
     interval = f"{low}, {high}" if low and high else ""
     facts = ", ".join(filter(None, (unit, interval and f"in {interval}")))
-    source: dict[str, Any] = (
-        {"default_factory": default} if isinstance(default, type) else {"default": default}
-    )
+    source: dict[str, Any] = {"default_factory": default} if isinstance(default, type) else {"default": default}
     return Field(
         description=f"{text}; {facts}" if facts else text,
         json_schema_extra={"unit": unit, "interval": interval},
@@ -156,9 +152,7 @@ class TasksConfig(Section):
 
     families: FamilyNames = setting(FAMILIES, "built-in task families")
     depths: int = setting(4, "each family is asked at depths 1 to this", unit="steps", ge=1, le=MOST_DEPTH)
-    styles: dict[str, Style] = setting(
-        dict, f"paid answer style by family, over the built-in one: {', '.join(STYLES)}"
-    )
+    styles: dict[str, Style] = setting(dict, f"paid answer style by family, over the built-in one: {', '.join(STYLES)}")
     cell_styles: dict[str, Style] = setting(
         dict, "paid answer style of single cells by 'family:depth'; wins over styles"
     )
@@ -226,9 +220,7 @@ class PopulationConfig(Section):
 class EconomyConfig(Section):
     """Where energy comes from and what costs energy."""
 
-    inflow: float = setting(
-        1.2, "new energy in each cell's pool", unit="energy per generation", ge=0, le=MOST_ENERGY
-    )
+    inflow: float = setting(1.2, "new energy in each cell's pool", unit="energy per generation", ge=0, le=MOST_ENERGY)
     pool_limit: float = setting(4.0, "most that a cell's pool holds", unit="energy", ge=0, le=MOST_ENERGY)
     price_low: float = setting(
         0.1, "price of a success where all answers succeed, or none", unit="energy", ge=0, le=MOST_ENERGY
@@ -246,12 +238,8 @@ class EconomyConfig(Section):
         0.005, "cost of 1000 adapter parameters", unit="energy per generation", ge=0, le=MOST_ENERGY
     )
     endowment: float = setting(2.0, "energy that a founder starts with", unit="energy", ge=0, le=MOST_ENERGY)
-    grace: int = setting(
-        3, "unpaid tickets before an organelle is bankrupt", unit="tickets", ge=0, le=1_000_000
-    )
-    protected_age: int = setting(
-        8, "age below which no organelle dies of debt", unit="generations", ge=0, le=1_000_000
-    )
+    grace: int = setting(3, "unpaid tickets before an organelle is bankrupt", unit="tickets", ge=0, le=1_000_000)
+    protected_age: int = setting(8, "age below which no organelle dies of debt", unit="generations", ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -272,14 +260,10 @@ class ForageConfig(Section):
     temperature: float = setting(
         0.06, "softness of the choice among sampled profits", unit="energy", gt=0, le=MOST_ENERGY
     )
-    exploration: float = setting(
-        0.04, "share of choices made uniformly at random", unit="probability", ge=0, le=1
-    )
+    exploration: float = setting(0.04, "share of choices made uniformly at random", unit="probability", ge=0, le=1)
     learning_progress: float = setting(0.2, "weight of learning progress beside profit", ge=0, le=1000)
     memory: float = setting(0.9, "share of a belief's evidence kept", unit="per generation", ge=0, le=1)
-    spill: float = setting(
-        0.5, "share of evidence that also counts for the family's other depths", ge=0, le=1
-    )
+    spill: float = setting(0.5, "share of evidence that also counts for the family's other depths", ge=0, le=1)
     initial_bias: float = setting(
         0.15, "spread of a founder's inborn preferences among cells", unit="energy", ge=0, le=MOST_ENERGY
     )
@@ -293,9 +277,7 @@ class PlasticityConfig(Section):
     )
     optimizer: Literal["adam", "sgd"] = setting("adam", "what turns an update direction into a step")
     learning_rate: float = setting(0.01, "first step size", gt=0, le=10)
-    half_life: float = setting(
-        60.0, "updates after which the rate has halved", unit="updates", gt=0, le=1_000_000_000
-    )
+    half_life: float = setting(60.0, "updates after which the rate has halved", unit="updates", gt=0, le=1_000_000_000)
     beta1: float = setting(0.9, "memory of Adam's mean", ge=0, lt=1)
     beta2: float = setting(0.98, "memory of Adam's variance", ge=0, lt=1)
     clip: float = setting(1.0, "largest norm of an update direction", gt=0, le=1_000_000)
@@ -303,18 +285,14 @@ class PlasticityConfig(Section):
         0.9, "memory of the expected reward that a reward is held against", unit="per 8 episodes", ge=0, lt=1
     )
     decay: float = setting(0.0, "share of the weights lost", unit="per update", ge=0, lt=1)
-    norm_bound: float = setting(
-        30.0, "largest Frobenius norm of scaling * B @ A at a site", gt=0, le=1_000_000
-    )
+    norm_bound: float = setting(30.0, "largest Frobenius norm of scaling * B @ A at a site", gt=0, le=1_000_000)
     rollback_window: int = setting(
         8, "updates of the rolling score that guards against collapse", unit="updates", ge=1, le=10_000
     )
     rollback_drop: float = setting(
         0.25, "fall of the rolling score that restores the best weights", unit="reward", gt=0, le=1
     )
-    perturbation: float = setting(
-        0.05, "evolution_strategy: standard deviation of a perturbation", gt=0, le=10
-    )
+    perturbation: float = setting(0.05, "evolution_strategy: standard deviation of a perturbation", gt=0, le=10)
     pairs: int = setting(4, "evolution_strategy: antithetic pairs in an update", unit="pairs", ge=1, le=128)
 
 
@@ -322,9 +300,7 @@ class ReproductionConfig(Section):
     """When an organelle bears a mutated copy of itself, and how the copy differs."""
 
     enabled: bool = setting(True, "organelles reproduce")
-    threshold: float = setting(
-        4.0, "energy at which an organelle reproduces", unit="energy", gt=0, le=MOST_ENERGY
-    )
+    threshold: float = setting(4.0, "energy at which an organelle reproduces", unit="energy", gt=0, le=MOST_ENERGY)
     share: float = setting(0.5, "share of the parent's energy that the child gets", gt=0, lt=1)
     cost: float = setting(0.2, "energy that a birth costs", unit="energy", ge=0, le=MOST_ENERGY)
     strength: float = setting(0.03, "noise relative to the singular values of the adapter", ge=0, le=1)
@@ -349,9 +325,7 @@ class ReproductionConfig(Section):
 class WorldConfig(Section):
     """A whole world."""
 
-    name: Annotated[Text, Field(max_length=100)] = setting(
-        "ecology", "name of the world, shown in tables and records"
-    )
+    name: Annotated[Text, Field(max_length=100)] = setting("ecology", "name of the world, shown in tables and records")
     generations: int = setting(64, "length of a run", unit="generations", ge=0, le=1_000_000_000)
     seed: int = setting(0, "seed of every random stream", ge=0, le=2**63 - 1)
     host: HostConfig = setting(HostConfig, "the frozen host")
@@ -365,10 +339,7 @@ class WorldConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (
-            self.plasticity.rule == "evolution_strategy"
-            and 2 * self.plasticity.pairs > self.population.episodes
-        ):
+        if self.plasticity.rule == "evolution_strategy" and 2 * self.plasticity.pairs > self.population.episodes:
             raise clash(
                 "too few episodes for the perturbations",
                 "plasticity.pairs",

@@ -76,9 +76,7 @@ def shipped_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted(shipped_folder("configs").glob("*.yaml"))}
 
 
-def find_config(
-    name: str | os.PathLike[str], *, folder: Path | None = None, where: str | None = None
-) -> Path:
+def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, where: str | None = None) -> Path:
     """The file of a config.
 
     Args:
@@ -129,11 +127,7 @@ def _fields() -> dict[str, FieldInfo]:
     fields = {}
     for name, field in WorldConfig.model_fields.items():
         section = _section(field)
-        inner = (
-            {f"{name}.{key}": found for key, found in section.model_fields.items()}
-            if section
-            else {name: field}
-        )
+        inner = {f"{name}.{key}": found for key, found in section.model_fields.items()} if section else {name: field}
         fields.update(inner)
     return fields
 
@@ -296,9 +290,7 @@ def _explain(error: Any, settings: Mapping[str, _Placed]) -> ConfigError:
         return ConfigError(f"{shown!r} has no value", where=place, expected=expected)
     choices = _choices(field.annotation)
     hint = _did_you_mean(error["input"], choices) if choices and isinstance(error["input"], str) else None
-    return ConfigError(
-        f"bad value for {shown!r}", where=place, expected=expected, got=error["input"], do=hint
-    )
+    return ConfigError(f"bad value for {shown!r}", where=place, expected=expected, got=error["input"], do=hint)
 
 
 def _choices(annotation: Any) -> tuple[str, ...]:

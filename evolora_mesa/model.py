@@ -349,8 +349,7 @@ class EcologyModel(mesa.Model):
             average[worked] = (known + speed * (success_here - known))[worked]
         self.grid.layer("learning_progress")[:] = np.nan_to_num(np.abs(self._fast - self._slow))
         cost = (
-            self.tariff.prompt_token * workload.prompt_tokens
-            + self.tariff.generated_token * workload.generated_tokens
+            self.tariff.prompt_token * workload.prompt_tokens + self.tariff.generated_token * workload.generated_tokens
         )
         self._episode_cost = np.where(worked, mean(cost), self._episode_cost)
 

@@ -37,7 +37,7 @@ class Organelle(CellAgent):
         super().__init__(model)
         self.slot, self.account = slot, account
         self.parent_id = None if parent is None else parent.unique_id
-        self.lineage = self.unique_id if parent is None else parent.lineage
+        self.lineage: int = self.unique_id if parent is None else parent.lineage
         self.born = model.tick
         self.unpaid_tickets = 0
         self.earned = self.spent = 0.0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evolora_mesa.tasks.grid import LAYERS
+
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
@@ -38,14 +40,12 @@ class Snapshot:
 
 def take_snapshot(model: EcologyModel, row: dict[str, float]) -> Snapshot:
     """The current world with its row of figures; nothing in it is shared with the model."""
-    from evolora_mesa.tasks.grid import LAYERS
-
     return Snapshot(
         model.tick,
         model.grid.families,
         {name: model.grid.layer(name).copy() for name in LAYERS},
         tuple(
-            OrganelleView(o.unique_id, o.lineage, *o.cell.coordinate, o.energy, o.roi, o.age)
+            OrganelleView(o.unique_id, o.lineage, o.cell.coordinate[0], o.cell.coordinate[1], o.energy, o.roi, o.age)
             for o in model.organelles()
         ),
         dict(row),

@@ -44,9 +44,7 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()
         where = self.place(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise ConfigError(
-                "YAML aliases and anchors are not allowed", where=where, do="Write the value out."
-            )
+            raise ConfigError("YAML aliases and anchors are not allowed", where=where, do="Write the value out.")
         if event.tag is not None:
             raise ConfigError("YAML tags are not allowed", where=where, got=short(event.tag))
         if self.levels == _MOST_LEVELS:
@@ -94,9 +92,7 @@ def parse_yaml(text: str, label: str, *, numbered: bool = True) -> tuple[object,
         raise ConfigError(f"not valid YAML: {short(problem)}", where=where) from error
     except yaml.reader.ReaderError as error:
         where = f"{label}:{text.count(chr(10), 0, error.position) + 1}" if numbered else label
-        raise ConfigError(
-            "character that YAML does not allow", where=where, got=text[error.position]
-        ) from error
+        raise ConfigError("character that YAML does not allow", where=where, got=text[error.position]) from error
     except (
         ValueError,
         OverflowError,
@@ -133,9 +129,7 @@ def _scalar(node: yaml.Node, where: str) -> str | int | float | bool | None:
         case "bool":
             return text.lower() == "true"
         case "int" if len(text) > MOST_DIGITS:
-            raise ConfigError(
-                "number too long", where=where, expected=f"up to {MOST_DIGITS} digits", got=text
-            )
+            raise ConfigError("number too long", where=where, expected=f"up to {MOST_DIGITS} digits", got=text)
         case "int":
             return int(text)
         case "float":

@@ -64,9 +64,7 @@ def bear(model: EcologyModel, generator: torch.Generator) -> int:
     for parent, slot in zip(parents, child_slots.tolist(), strict=True):
         model.ledger.transfer(parent.account, model.soil, settings.cost, "birth")
         account = model.ledger.open("organelle")
-        given = model.ledger.transfer(
-            parent.account, account, settings.share * parent.energy, "inheritance"
-        )
+        given = model.ledger.transfer(parent.account, account, settings.share * parent.energy, "inheritance")
         child = Organelle(model, slot=slot, account=account, cell=parent.cell, parent=parent)
         model.datacollector.add_table_row(
             "births",

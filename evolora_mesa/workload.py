@@ -55,9 +55,7 @@ class Grades:
 
 def grade(tasks: Sequence[Task], texts: Sequence[str], source: TaskSource, contracts: Contracts) -> Grades:
     """Grade every answer by its own task's family and contract."""
-    rewards = [
-        contracts.reward(task, source.grade(task, text)) for task, text in zip(tasks, texts, strict=True)
-    ]
+    rewards = [contracts.reward(task, source.grade(task, text)) for task, text in zip(tasks, texts, strict=True)]
     return Grades(
         np.array([reward.value for reward in rewards], dtype=float),
         np.array([reward.success for reward in rewards], dtype=bool),

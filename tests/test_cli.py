@@ -44,10 +44,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 
 
 def untimed(folder: Path) -> list[dict[str, str]]:
-    return [
-        {name: value for name, value in row.items() if not name.endswith("_seconds")}
-        for row in rows_of(folder)
-    ]
+    return [{name: value for name, value in row.items() if not name.endswith("_seconds")} for row in rows_of(folder)]
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -119,9 +116,7 @@ def test_an_extinct_world_ends_and_says_so(capsys: pytest.CaptureFixture[str]) -
     assert [path.name for path in Path("here/adapters").iterdir()] == ["organelles.csv"]
 
 
-def test_a_changed_host_is_an_error(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_host_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from evolora_mesa.model import EcologyModel
 
     live = EcologyModel.step
@@ -172,9 +167,7 @@ def test_ctrl_c_ends_after_the_generation_with_files_and_summary() -> None:
     assert err == "finishing this generation; Ctrl-C again leaves at once\n"
     summary = json.loads(Path("here/summary.json").read_text(encoding="utf-8"))
     assert summary["outcome"] == "interrupted"
-    assert [int(row["generation"]) for row in rows_of(Path("here"))] == list(
-        range(summary["generations"] + 1)
-    )
+    assert [int(row["generation"]) for row in rows_of(Path("here"))] == list(range(summary["generations"] + 1))
     assert Path("here/adapters/organelles.csv").is_file()
 
 
@@ -232,9 +225,7 @@ def test_a_mistake_is_told_in_one_line_and_leaves_nothing(
         ("", "empty config"),
     ],
 )
-def test_a_mistake_in_a_file_is_told_with_its_place(
-    capsys: pytest.CaptureFixture[str], text: str, told: str
-) -> None:
+def test_a_mistake_in_a_file_is_told_with_its_place(capsys: pytest.CaptureFixture[str], text: str, told: str) -> None:
     Path("mine.yaml").write_text(text, encoding="utf-8")
     assert told in refusal(capsys, "run", "mine.yaml", "--out", "here")
     assert [path.name for path in Path().iterdir()] == ["mine.yaml"]
@@ -323,9 +314,7 @@ def test_settings_finds_a_word_in_names_and_meanings(capsys: pytest.CaptureFixtu
     assert "economy.ticket" in out and "economy.grace" in out and "population.initial" not in out
 
 
-def test_doctor_fails_when_a_check_fails(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_fails_when_a_check_fails(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from evolora_mesa.doctor import Check
 
     for ok, code in ((True, 0), (False, 1)):

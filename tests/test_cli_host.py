@@ -30,9 +30,7 @@ FILES = {
     "tokenizer_config.json",
     "training.json",
 }
-SMALL = (
-    "hidden_size: 32\nlayers: 2\nheads: 2\nkv_heads: 1\nhead_dim: 16\nintermediate_size: 48\nbatch_size: 16\n"
-)
+SMALL = "hidden_size: 32\nlayers: 2\nheads: 2\nkv_heads: 1\nhead_dim: 16\nintermediate_size: 48\nbatch_size: 16\n"
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +61,7 @@ def test_training_writes_a_complete_folder_with_the_same_bytes_every_time() -> N
         assert first[name] == second[name], name
     assert first["recipe.yaml"] == Path("small.yaml").read_bytes()
     assert json.loads(first["training.json"])["steps"] == 3
-    assert (
-        json.loads(first["fingerprint.json"]) == HostService.load("models/small", tuned=False).fingerprint()
-    )
+    assert json.loads(first["fingerprint.json"]) == HostService.load("models/small", tuned=False).fingerprint()
     assert sorted(path.name for path in Path("models").iterdir()) == ["small"]
 
 
@@ -132,9 +128,7 @@ def test_the_card_is_measured_again_without_touching_the_weights() -> None:
 def test_no_card_for_a_host_that_knows_other_questions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["host", "train", "small.yaml"]) == 0
     path = Path("models/small/tokenizer.json")
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("Count the words", "Tell the words"), encoding="utf-8"
-    )
+    path.write_text(path.read_text(encoding="utf-8").replace("Count the words", "Tell the words"), encoding="utf-8")
     capsys.readouterr()
     before = contents(path.parent)
     assert b"Tell the words" in before["tokenizer.json"]
@@ -155,9 +149,7 @@ def test_the_card_says_what_was_measured() -> None:
     weights = Path("models/small/model.safetensors")
     service = HostService.load("models/small", tuned=False)
     text = card.render_card(HostRecipe(), record, service, weights, figures)
-    lines = {
-        line.split(" | ")[0].strip("| *"): line.strip("| ").split(" | ")[1:] for line in text.splitlines()
-    }
+    lines = {line.split(" | ")[0].strip("| *"): line.strip("| ").split(" | ")[1:] for line in text.splitlines()}
     assert lines[families[0]] == ["0", "1", "2", "3", "2", "57"]
     assert lines["mean"] == ["**16**", "**17**", "**18**", "**19**", "**18**", "**73**"]
     assert "**17.5 %**" in text

@@ -31,9 +31,7 @@ def installed(monkeypatch):
     mapping = SimpleNamespace(get_all=lambda key: ["app", "ray", "dev"])
     monkeypatch.setattr(metadata, "requires", lambda name: REQUIRES)
     monkeypatch.setattr(metadata, "metadata", lambda name: mapping)
-    monkeypatch.setattr(
-        metadata, "version", lambda name: "0.1" if name == doctor.DISTRIBUTION else version(name)
-    )
+    monkeypatch.setattr(metadata, "version", lambda name: "0.1" if name == doctor.DISTRIBUTION else version(name))
 
 
 @pytest.fixture

@@ -79,9 +79,7 @@ def test_a_batch_of_organelles_learns_what_each_would_alone() -> None:
 def test_children_believe_half_as_firmly_and_vary_in_their_traits() -> None:
     held, _ = beliefs(400, exploration=0.1, learning_progress=0.3, initial_bias=0.2)
     outcome(held, 1, 4, 6, 2)
-    parent = {
-        name: getattr(held, name)[1].copy() for name in ("wins", "losses", "bias", "exploration", "curiosity")
-    }
+    parent = {name: getattr(held, name)[1].copy() for name in ("wins", "losses", "bias", "exploration", "curiosity")}
     progress = held.learning_progress(np.array([1]))
     children = np.arange(2, 401)
     held.inherit(np.ones(399, dtype=int), children, np.random.default_rng(1))

@@ -25,12 +25,8 @@ def test_the_grid_is_families_by_depths(grid: TaskGrid) -> None:
 
 
 def test_flat_numbers_count_depths_within_families(grid: TaskGrid) -> None:
-    assert [grid.cell(number).coordinate for number in range(12)] == [
-        (f, d) for f in range(3) for d in range(4)
-    ]
-    assert [int(np.ravel_multi_index(grid.cell(number).coordinate, (3, 4))) for number in range(12)] == list(
-        range(12)
-    )
+    assert [grid.cell(number).coordinate for number in range(12)] == [(f, d) for f in range(3) for d in range(4)]
+    assert [int(np.ravel_multi_index(grid.cell(number).coordinate, (3, 4))) for number in range(12)] == list(range(12))
 
 
 def test_a_layer_is_live_and_the_cells_see_it(grid: TaskGrid) -> None:

@@ -40,9 +40,7 @@ def test_a_model_without_arguments_lives_ten_generations() -> None:
 def test_the_agents_are_a_mesa_agent_set(petri: HostService) -> None:
     model = live(tiny_world(petri), 2)
     assert list(model.agents_by_type) == [Organelle]
-    richest = model.agents.select(
-        lambda organelle: organelle.energy >= model.agents.agg("energy", max), at_most=1
-    )
+    richest = model.agents.select(lambda organelle: organelle.energy >= model.agents.agg("energy", max), at_most=1)
     assert next(iter(richest)).energy == max(organelle.energy for organelle in model.organelles())
     by_family = model.agents.groupby(lambda organelle: organelle.cell.coordinate[0]).count()
     assert sum(by_family.values()) == len(model.agents)
@@ -66,9 +64,7 @@ def test_a_sweep_over_dotted_names_and_seeds_runs(petri: HostService) -> None:
     )
     frame = pd.DataFrame(rows)
     assert set(frame["RunId"]) == {0, 1, 2, 3}
-    assert set(zip(frame["rng"], frame["economy.ticket"], strict=True)) == {
-        (s, t) for s in (1, 2) for t in (0.25, 1.0)
-    }
+    assert set(zip(frame["rng"], frame["economy.ticket"], strict=True)) == {(s, t) for s in (1, 2) for t in (0.25, 1.0)}
     assert set(frame["generation"]) >= {0, 1, 2}
     assert {"population", "accuracy", "energy", "cell", "AgentID"} <= set(frame.columns)
     spent = frame[frame["generation"] == 2].groupby("economy.ticket")["energy_soil"].mean()
@@ -90,9 +86,7 @@ def test_a_run_of_a_sweep_is_the_run_of_its_own_model(petri: HostService) -> Non
 
 
 def test_numbers_of_numpy_are_numbers(petri: HostService) -> None:
-    model = tiny_world(
-        petri, rng=np.int64(3), **{"population.initial": np.int64(2), "economy.ticket": np.float64(0.5)}
-    )
+    model = tiny_world(petri, rng=np.int64(3), **{"population.initial": np.int64(2), "economy.ticket": np.float64(0.5)})
     assert len(model.agents) == 2
     assert model.config.economy.ticket == 0.5
 
@@ -123,9 +117,7 @@ def test_agents_hold_no_tensors(petri: HostService) -> None:
 
     model = live(tiny_world(petri), 1)
     for organelle in model.organelles():
-        assert not [
-            name for name, value in vars(organelle).items() if isinstance(value, torch.Tensor | np.ndarray)
-        ]
+        assert not [name for name, value in vars(organelle).items() if isinstance(value, torch.Tensor | np.ndarray)]
 
 
 def test_the_signature_is_one_that_mesas_user_interface_accepts() -> None:

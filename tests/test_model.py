@@ -204,9 +204,7 @@ def test_progress_is_seen_where_success_changes_and_nowhere_else(
 ) -> None:
     right = [False]
     grade_all(monkeypatch, lambda task: right[0])
-    model = tiny_world(
-        petri, **{"population.initial": 1, "economy.ticket": 0.0, "reproduction.enabled": False}
-    )
+    model = tiny_world(petri, **{"population.initial": 1, "economy.ticket": 0.0, "reproduction.enabled": False})
     send_all_to(model, 3)
     assert np.isnan(model.accuracy), "nothing is claimed before the first answer"
     model.step()
@@ -219,9 +217,7 @@ def test_progress_is_seen_where_success_changes_and_nowhere_else(
         progress.append(model.grid.layer("learning_progress")[1, 1])
     assert all(later > earlier for earlier, later in pairwise(accuracy))
     assert accuracy[1] - accuracy[0] == pytest.approx(0.1 * (1.0 - accuracy[0]))
-    assert (
-        max(progress) > 0.2 and progress[-1] < 0.1
-    )  # it rises while answers get better, and fades when they are good
+    assert max(progress) > 0.2 and progress[-1] < 0.1  # it rises while answers get better, and fades when they are good
     assert not np.delete(model.grid.layer("learning_progress").ravel(), 3).any()
 
 
@@ -255,9 +251,7 @@ def test_the_occupancy_is_how_many_really_live_in_each_cell(petri: HostService) 
 # ---------------------------------------------------------------- pools of prompts
 
 
-def test_a_generation_draws_from_the_live_pool_alone(
-    petri: HostService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generation_draws_from_the_live_pool_alone(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     model, pools = tiny_world(petri), []
     draw = model.tasks.draw
 
@@ -332,12 +326,8 @@ def test_a_snapshot_shows_the_world_as_it_is(petri: HostService) -> None:
     model = lively_world(petri)
     for _ in range(8):
         model.step()
-        shown = [
-            (v.unique_id, v.lineage, (v.family, v.depth), v.energy, v.age) for v in model.snapshot.organelles
-        ]
-        assert shown == [
-            (o.unique_id, o.lineage, o.cell.coordinate, o.energy, o.age) for o in model.organelles()
-        ]
+        shown = [(v.unique_id, v.lineage, (v.family, v.depth), v.energy, v.age) for v in model.snapshot.organelles]
+        assert shown == [(o.unique_id, o.lineage, o.cell.coordinate, o.energy, o.age) for o in model.organelles()]
         assert model.snapshot.row["population"] == len(shown)
         assert model.snapshot.families == ("word.count", "math", "logic")
 
@@ -380,9 +370,7 @@ def test_settings_by_dotted_name_reach_the_world(petri: HostService) -> None:
         ("economy.ticket", "much", "economy.ticket"),
     ],
 )
-def test_a_wrong_setting_is_refused_in_one_line(
-    petri: HostService, name: str, value: object, complaint: str
-) -> None:
+def test_a_wrong_setting_is_refused_in_one_line(petri: HostService, name: str, value: object, complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         tiny_world(petri, **{name: value})
     message = str(caught.value)
@@ -396,9 +384,7 @@ def test_founders_start_as_the_bare_host_with_their_endowment(petri: HostService
     slots = torch.tensor([organelle.slot for organelle in model.organelles()])
     assert not model.bank.norms(slots).any()
     assert len(set(slots.tolist())) == 4
-    assert [organelle.lineage for organelle in model.organelles()] == [
-        o.unique_id for o in model.organelles()
-    ]
+    assert [organelle.lineage for organelle in model.organelles()] == [o.unique_id for o in model.organelles()]
 
 
 def test_return_on_investment_is_earned_over_spent(petri: HostService) -> None:

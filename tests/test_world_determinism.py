@@ -51,9 +51,7 @@ def test_without_a_seed_the_config_gives_it(petri: HostService, nothing: str | N
 
 
 @pytest.mark.parametrize("rule", ["reinforce", "evolution_strategy"])
-def test_the_same_seed_is_the_same_run_under_rules_with_noise_of_their_own(
-    petri: HostService, rule: str
-) -> None:
+def test_the_same_seed_is_the_same_run_under_rules_with_noise_of_their_own(petri: HostService, rule: str) -> None:
     settings = {"plasticity.rule": rule, "plasticity.pairs": 2}
     first, second = (live(lively_world(petri, **settings), 4) for _ in range(2))
     assert history(first) == history(second)

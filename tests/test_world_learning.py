@@ -20,9 +20,7 @@ def test_without_learning_every_adapter_stays_bit_for_bit(petri: HostService) ->
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapters(model).items())
 
 
-def test_learning_changes_those_who_worked_and_nobody_else(
-    petri: HostService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_learning_changes_those_who_worked_and_nobody_else(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     verdicts = iter([True, False] * 1000)
     grade_all(monkeypatch, lambda task: next(verdicts))
     model = tiny_world(petri, **{"reproduction.enabled": False})
@@ -31,9 +29,7 @@ def test_learning_changes_those_who_worked_and_nobody_else(
     live(model, 2)
     workers = {organelle.slot for organelle in model.organelles()}
     for name, tensor in adapters(model).items():
-        changed = {
-            slot for slot in range(model.bank.capacity) if not torch.equal(tensor[slot], before[name][slot])
-        }
+        changed = {slot for slot in range(model.bank.capacity) if not torch.equal(tensor[slot], before[name][slot])}
         if name.startswith("b."):
             assert changed == workers
         assert not changed & {BARE, bystander}
@@ -67,9 +63,7 @@ def test_stand_ins_do_the_work_and_their_owners_learn_from_it(petri: HostService
 def test_an_adapter_that_is_not_finite_is_quarantined_and_the_world_lives_on(
     petri: HostService, rule: str, number: float
 ) -> None:
-    model = live(
-        tiny_world(petri, **{"plasticity.rule": rule, "plasticity.pairs": 2, "economy.endowment": 5.0}), 1
-    )
+    model = live(tiny_world(petri, **{"plasticity.rule": rule, "plasticity.pairs": 2, "economy.endowment": 5.0}), 1)
     victim = model.organelles()[1]
     model.bank.a["lm_head"][victim.slot, 0, 0] = number
     model.bank.b["lm_head"][victim.slot] = number

@@ -77,9 +77,7 @@ def teach(model: EcologyModel, organelle: Organelle) -> None:
     generator = torch.Generator().manual_seed(organelle.slot)
     for place, site in enumerate(model.bank.sites):
         rank = int(model.bank.ranks[organelle.slot, place])
-        model.bank.b[site.name][organelle.slot, :, :rank] = 0.1 * torch.randn(
-            site.d_out, rank, generator=generator
-        )
+        model.bank.b[site.name][organelle.slot, :, :rank] = 0.1 * torch.randn(site.d_out, rank, generator=generator)
 
 
 def enrich(model: EcologyModel, organelle: Organelle, energy: float) -> None:
@@ -106,11 +104,7 @@ def grade_all(monkeypatch: pytest.MonkeyPatch, judge: Callable[[Task], bool]) ->
 def history(model: EcologyModel) -> list[dict[str, object]]:
     """Every figure of every generation except the seconds; nan as None, so that equal means equal."""
     return [
-        {
-            name: None if value != value else value
-            for name, value in row.items()
-            if not str(name).endswith("_seconds")
-        }
+        {name: None if value != value else value for name, value in row.items() if not str(name).endswith("_seconds")}
         for row in model.datacollector.get_model_vars_dataframe().to_dict("records")
     ]
 
@@ -118,6 +112,5 @@ def history(model: EcologyModel) -> list[dict[str, object]]:
 def agents(model: EcologyModel) -> list[tuple[object, ...]]:
     """Who lives, where, and with what."""
     return [
-        (o.unique_id, o.parent_id, o.lineage, o.slot, o.cell.coordinate, o.energy, o.born)
-        for o in model.organelles()
+        (o.unique_id, o.parent_id, o.lineage, o.slot, o.cell.coordinate, o.energy, o.born) for o in model.organelles()
     ]

@@ -115,9 +115,7 @@ class Ledger:
     # Energy
 
     @overload
-    def transfer(
-        self, source: int, target: int, amount: float, reason: str, *, up_to: bool = False
-    ) -> float: ...
+    def transfer(self, source: int, target: int, amount: float, reason: str, *, up_to: bool = False) -> float: ...
 
     @overload
     def transfer(

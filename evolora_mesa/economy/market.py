@@ -39,9 +39,7 @@ def settle_claims(pools: ArrayLike, cell_of_row: ArrayLike, claim: ArrayLike) ->
         raise LedgerError("a claim has no cell", expected=f"{claimed.shape} cells", got=cell.shape)
     cell = cell.astype(np.int64)
     if cell.size and not (cell.min() >= 0 and cell.max() < len(pool)):
-        raise LedgerError(
-            "no such cell", expected=f"0 to {len(pool) - 1}", got=[int(cell.min()), int(cell.max())]
-        )
+        raise LedgerError("no such cell", expected=f"0 to {len(pool) - 1}", got=[int(cell.min()), int(cell.max())])
     demand = np.zeros_like(pool)
     np.add.at(demand, cell, claimed)
     crowded = demand[cell] > pool[cell]  # (n,)

@@ -26,9 +26,7 @@ def gini(energy: ArrayLike) -> float:
     """
     owned = np.sort(np.asarray(energy, dtype=np.float64).ravel())
     if not (np.isfinite(owned) & (owned >= 0)).all():
-        raise LedgerError(
-            "a Gini coefficient needs what owners have", expected="finite numbers of at least 0"
-        )
+        raise LedgerError("a Gini coefficient needs what owners have", expected="finite numbers of at least 0")
     count = len(owned)
     if count == 0:
         return math.nan

@@ -7,4 +7,14 @@ from evolora_mesa.host.service import Answers, HostService, Request
 from evolora_mesa.host.sites import Site, resolve_sites
 from evolora_mesa.host.trace import FlatTrace, TokenTrace
 
-__all__ = ["BARE", "AdapterBank", "Answers", "FlatTrace", "HostService", "Request", "Site", "TokenTrace", "resolve_sites"]
+__all__ = [
+    "BARE",
+    "AdapterBank",
+    "Answers",
+    "FlatTrace",
+    "HostService",
+    "Request",
+    "Site",
+    "TokenTrace",
+    "resolve_sites",
+]

@@ -27,7 +27,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise HostError("host folder not found", where=folder, do="Check --host, or leave it out to use models/petri.")
     path = folder / "config.json"
     if not path.is_file():
-        raise HostError("not a host folder", where=folder, expected="a config.json", do="Give a Hugging Face model folder.")
+        raise HostError(
+            "not a host folder", where=folder, expected="a config.json", do="Give a Hugging Face model folder."
+        )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -121,7 +123,9 @@ def _rope(config: dict[str, Any], layer_type: str, head_dim: int) -> tuple[torch
     parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
     parameters = parameters.get(layer_type, parameters)
     local = layer_type == "sliding_attention" and "rope_local_base_freq" in config
-    theta = config["rope_local_base_freq"] if local else parameters.get("rope_theta", config.get("rope_theta", 10_000.0))
+    theta = (
+        config["rope_local_base_freq"] if local else parameters.get("rope_theta", config.get("rope_theta", 10_000.0))
+    )
     if parameters.get("partial_rotary_factor", config.get("partial_rotary_factor", 1.0)) != 1.0:
         return None
     frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim)

@@ -83,7 +83,10 @@ class AdapterBank:
         free = (~self._used).nonzero().flatten()
         if free.numel() < count:
             raise AdapterError(
-                "the adapter bank is full", expected=f"{count} free slots", got=free.numel(), do="Raise population.maximum."
+                "the adapter bank is full",
+                expected=f"{count} free slots",
+                got=free.numel(),
+                do="Raise population.maximum.",
             )
         slots = free[:count]
         self._used[slots] = True

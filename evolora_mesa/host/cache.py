@@ -31,10 +31,13 @@ class KeyValueCache:
         self.prompt_columns = int(lengths.max())
         self.lengths = lengths
         columns = self.prompt_columns + room
-        made = {"dtype": host.dtype, "device": host.device}
-        self.keys = [torch.zeros(rows, arch.kv_heads, arch.head_dim, columns, **made) for _ in range(arch.layers)]
-        self.values = [torch.zeros(rows, arch.kv_heads, columns, arch.head_dim, **made) for _ in range(arch.layers)]
-        self.bias = torch.zeros(rows, arch.kv_heads, 1, columns, **made)
+
+        def zeros(*shape: int) -> torch.Tensor:
+            return torch.zeros(shape, dtype=host.dtype, device=host.device)
+
+        self.keys = [zeros(rows, arch.kv_heads, arch.head_dim, columns) for _ in range(arch.layers)]
+        self.values = [zeros(rows, arch.kv_heads, columns, arch.head_dim) for _ in range(arch.layers)]
+        self.bias = zeros(rows, arch.kv_heads, 1, columns)
         unused = torch.arange(columns, device=host.device)[None] >= lengths[:, None]
         self.bias.masked_fill_(unused[:, None, None, :], float("-inf"))
         self.next_column = self.prompt_columns

@@ -140,9 +140,7 @@ class GenericHost:
         wanted = {"input_ids": ids, "use_cache": mask is not None}
         if mask is not None:
             positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -length:]
-            wanted |= dict(
-                attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1
-            )
+            wanted |= dict(attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1)
         self._pass = _Pass(rows, length, adapters)
         try:
             out = self._model(**{name: value for name, value in wanted.items() if name in self._accepted})
@@ -381,9 +379,7 @@ def _sees_all_rows(shape: tuple[int, ...], rows: int, length: int) -> bool:
     return shape[:-1] in ((rows, length), (rows * length,), (rows, 1))
 
 
-def _sites(
-    shapes: Shapes, linear: dict[str, nn.Module], head: nn.Module, rows: int, length: int
-) -> list[Site]:
+def _sites(shapes: Shapes, linear: dict[str, nn.Module], head: nn.Module, rows: int, length: int) -> list[Site]:
     """Linear layers that were called once, for all ``rows``.
 
     A mixture's experts see some tokens only; of a layer that blocks share, only one call would be traced.

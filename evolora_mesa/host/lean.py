@@ -83,6 +83,12 @@ class LeanHost:
     def dtype(self) -> torch.dtype:
         return self.embedding.dtype
 
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Memory that one token of one row takes in the key-value cache."""
+        arch = self.arch
+        return 2 * arch.layers * arch.kv_heads * arch.head_dim * (torch.finfo(self.dtype).bits // 8)
+
     def tensors(self) -> list[torch.Tensor]:
         """Every weight once, in a fixed order."""
         found = [self.embedding, self.final_norm]
@@ -116,13 +122,13 @@ class LeanHost:
     ) -> torch.Tensor:
         """``x [rows, in] -> [rows, out]`` through a fused group and its adapters, plus ``residual`` when given."""
         weight, bias = self.layers[index].weights[group], self.layers[index].biases.get(group)
-        adapted = adapters is not None and adapters.has(index, group)
-        if residual is not None and bias is None and not (adapted and adapters.wants_output):
+        adapted = adapters if adapters is not None and adapters.has(index, group) else None
+        if residual is not None and bias is None and not (adapted is not None and adapted.wants_output):
             y = torch.addmm(residual, x, weight.t())
-            return adapters.add(index, group, x, y) if adapted else y
+            return y if adapted is None else adapted.add(index, group, x, y)
         y = F.linear(x, weight, bias)
-        if adapted:
-            y = adapters.add(index, group, x, y)
+        if adapted is not None:
+            y = adapted.add(index, group, x, y)
         return y if residual is None else residual + y
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
@@ -135,7 +141,7 @@ class LeanHost:
     def queries_keys_values(
         self, index: int, x: torch.Tensor, turns: Turns, adapters: BoundAdapters | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rotated queries and keys ``[rows, heads + kv_heads, head_dim]`` and values ``[rows, kv_heads * head_dim]``."""
+        """Turned queries and keys ``[rows, heads + kv_heads, head_dim]`` and values ``[rows, kv_heads * head_dim]``."""
         arch, layer = self.arch, self.layers[index]
         y = self.linear(index, "qkv", rms_norm(x, layer.before_attention, arch.norm_epsilon), adapters)
         width = (arch.heads + arch.kv_heads) * arch.head_dim
@@ -151,7 +157,7 @@ class LeanHost:
     def after_attention(
         self, index: int, x: torch.Tensor, attended: torch.Tensor, adapters: BoundAdapters | None
     ) -> torch.Tensor:
-        """The rest of a layer: output projection, MLP, both residuals. ``x`` is the layer's input ``[rows, hidden]``."""
+        """The rest of a layer: output projection, MLP, both residuals. ``x [rows, hidden]`` is its input."""
         arch, layer = self.arch, self.layers[index]
         if layer.after_attention is not None:
             out = self.linear(index, "o", attended, adapters)
@@ -280,7 +286,7 @@ class LeanHost:
         adapters: BoundAdapters | None,
         write: WriteCache | None,
     ) -> torch.Tensor:
-        """Causal self-attention of one layer over ``rows`` sequences of ``length``; ``[rows * length, heads * dim]``."""
+        """Causal attention of one layer over ``rows`` sequences of ``length``; ``[rows * length, heads * dim]``."""
         arch = self.arch
         qk, values = self.queries_keys_values(index, x, turns, adapters)
         qk = qk.view(rows, length, arch.heads + arch.kv_heads, arch.head_dim)

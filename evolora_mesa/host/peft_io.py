@@ -278,9 +278,7 @@ def _refuse_constant(name: str) -> None:
 
 def _parse_json(data: bytes, where: Path) -> dict[str, Any]:
     try:
-        found = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_strict_object, parse_constant=_refuse_constant
-        )
+        found = json.loads(data.decode("utf-8"), object_pairs_hook=_strict_object, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise AdapterError("not valid JSON", where=where, got=str(error)) from error
     if not isinstance(found, dict):
@@ -328,9 +326,7 @@ def _expected_shapes(bank: AdapterBank, config: _PeftConfig, where: Path) -> dic
         if any(_names(target, site) for target in config.target_modules):
             rank = config.rank(site)
             if rank > bank.max_rank:
-                raise AdapterError(
-                    "no such adapter rank", where=where, expected=f"1 to {bank.max_rank}", got=rank
-                )
+                raise AdapterError("no such adapter rank", where=where, expected=f"1 to {bank.max_rank}", got=rank)
             shapes[f"{_PREFIX}{site.name}.lora_A.weight"] = (rank, site.d_in)
             shapes[f"{_PREFIX}{site.name}.lora_B.weight"] = (site.d_out, rank)
     return shapes
@@ -373,9 +369,7 @@ def _check_header(data: bytes, limit: int, shapes: dict[str, tuple[int, int]], w
 
 def _checked_norm(site: Site, a: torch.Tensor, b: torch.Tensor, scaling: float, bound: float) -> float:
     """Frobenius norm of ``scaling * b @ a``, for float64 factors that are fit to run in float32."""
-    tiny = torch.finfo(
-        torch.float32
-    ).tiny  # numbers below it are denormal: slow, and flushed to zero elsewhere
+    tiny = torch.finfo(torch.float32).tiny  # numbers below it are denormal: slow, and flushed to zero elsewhere
     for factor in (a, b):
         largest = float(factor.abs().max())
         if not bool(factor.isfinite().all()):

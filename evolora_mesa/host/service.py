@@ -128,7 +128,9 @@ class HostService:
             raise ConfigError("no such route", expected=" or ".join(get_args(Route)), got=route)
         folder = find_host(path)
         config = read_config(folder)
-        chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+        chosen = (
+            torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+        )
         if chosen.type == "cpu" and tuned:
             tune_cpu(threads=threads)
         elif chosen.type == "cpu" and threads is not None:
@@ -142,29 +144,21 @@ class HostService:
                     got=config["model_type"],
                     do='Leave route at "auto".',
                 )
-            generic = load_generic(
-                folder, dtype=_DTYPES.get(dtype), device=chosen, random_weights=random_weights
-            )
+            generic = load_generic(folder, dtype=_DTYPES.get(dtype), device=chosen, random_weights=random_weights)
             config = {**config, "vocab_size": generic.vocab_size}  # some configs keep it one level down
             codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
-            return cls(
-                generic, codec, generic.sites, name=str(path), max_rows=max_rows, memory_mb=memory_mb
-            )
+            return cls(generic, codec, generic.sites, name=str(path), max_rows=max_rows, memory_mb=memory_mb)
         codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
         tensors = read_tensors(folder)
         if random_weights:
             tensors = shuffled_weights(tensors, seed=0)
         number_format = _DTYPES.get(dtype) or tensors["model.embed_tokens.weight"].dtype
         host = host_from_tensors(arch, tensors, dtype=number_format, device=chosen)
-        return cls(
-            host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb
-        )
+        return cls(host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb)
 
     # ------------------------------------------------------------------ adapters
 
-    def new_bank(
-        self, sites: Sequence[str], *, capacity: int, max_rank: int = 8, scaling: float = 1.0
-    ) -> AdapterBank:
+    def new_bank(self, sites: Sequence[str], *, capacity: int, max_rank: int = 8, scaling: float = 1.0) -> AdapterBank:
         """An empty bank for adapters of this host; ``sites`` as for `resolve_sites`."""
         return AdapterBank(
             resolve_sites(self.available_sites, sites),
@@ -251,12 +245,10 @@ class HostService:
             tokens[chunk], log_probability[chunk] = done.tokens.cpu(), done.log_probability.cpu()
         return Decoded(tokens, log_probability)
 
-    def _chunks(
-        self, slots: torch.Tensor, prompts: Sequence[Sequence[int]], max_new_tokens: int
-    ) -> list[torch.Tensor]:
+    def _chunks(self, slots: torch.Tensor, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[torch.Tensor]:
         """Requests in runs of neighbouring owners that fit the row and memory bounds; a pure function of the list."""
         lengths = torch.tensor([len(prompt) for prompt in prompts])
-        row_bytes = _kv_bytes_per_token(self.host) * (int(lengths.max()) + max_new_tokens)
+        row_bytes = self.host.kv_bytes_per_token * (int(lengths.max()) + max_new_tokens)
         most = max(1, min(self.max_rows, self.memory_mb * 2**20 // row_bytes))
         order = torch.argsort(slots, stable=True)
         pieces = -(-order.numel() // most)
@@ -271,14 +263,6 @@ class HostService:
             logits = self.host.forward(torch.tensor(prompt, device=self.host.device))[0, -1, :20].float().cpu()
         rounded = ",".join(f"{value:.3f}" for value in logits.tolist())
         return {"weights": self.host.weight_hash(), "logits": hashlib.sha256(rounded.encode()).hexdigest()}
-
-
-def _kv_bytes_per_token(host: Host) -> int:
-    """Memory that one token of one row takes in the key-value cache."""
-    if isinstance(host, GenericHost):
-        return host.kv_bytes_per_token
-    arch = host.arch
-    return 2 * arch.layers * arch.kv_heads * arch.head_dim * (torch.finfo(host.dtype).bits // 8)
 
 
 def find_host(path: str | Path) -> Path:

@@ -85,7 +85,7 @@ def resolve_sites(available: Iterable[Site], wanted: Iterable[str]) -> list[Site
             raise ConfigError(
                 "no such adapter site",
                 where="adapter.sites",
-                expected=f"last.<layer>, all.<layer>, layers.<number>.<layer>, all-linear or lm_head, with <layer> one of "
+                expected=f"last.<layer>, all.<layer>, layers.<n>.<layer>, all-linear or lm_head; <layer> is one of "
                 f"{', '.join(leaves)}",
                 got=short,
             )

@@ -68,11 +68,8 @@ class TokenTrace:
         probabilities: torch.Tensor,
         residual: torch.Tensor,
     ) -> None:
-        """End a step: ``rows [places]`` are the chunk's rows at each place, ``valid [places]`` False at finished ones."""
-        if bool(valid.all()):
-            pick = slice(None)
-        else:
-            pick = valid.nonzero().squeeze(1)
+        """End a step: ``rows [places]`` of the chunk stand there, ``valid [places]`` is False at finished ones."""
+        pick = slice(None) if bool(valid.all()) else valid.nonzero().squeeze(1)
         rows = rows[pick] if self._numbers is None else self._numbers.to(rows.device)[rows[pick]]
         self._steps.append(
             FlatTrace(

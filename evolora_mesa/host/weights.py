@@ -31,7 +31,10 @@ def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
         path = folder / name
         if not path.is_file():
             raise HostError(
-                "host weights not found", where=path, expected="safetensors", do="Convert the model to safetensors first."
+                "host weights not found",
+                where=path,
+                expected="safetensors",
+                do="Convert the model to safetensors first.",
             )
         try:
             with safe_open(path, framework="pt") as file:
@@ -127,6 +130,8 @@ def shuffled_weights(tensors: dict[str, torch.Tensor], seed: int) -> dict[str, t
     return {
         name: tensor
         if tensor.dim() < 2
-        else (torch.randn(tensor.shape, generator=generator) * tensor.float().std() + tensor.float().mean()).to(tensor.dtype)
+        else (torch.randn(tensor.shape, generator=generator) * tensor.float().std() + tensor.float().mean()).to(
+            tensor.dtype
+        )
         for name, tensor in sorted(tensors.items())
     }

@@ -83,9 +83,7 @@ def measure_host(
         bank = service.new_bank(_SITES, capacity=1 + len(families))
         slots = bank.allocate(len(families), _RANK, torch.Generator().manual_seed(seed))
         lanes = [[(family, depth) for depth in range(1, depths + 1)] for family in families]
-        fine_tune_lanes(
-            service, bank, slots, lanes, source, contracts, episodes=examples, rows=_ROWS, seed=seed
-        )
+        fine_tune_lanes(service, bank, slots, lanes, source, contracts, episodes=examples, rows=_ROWS, seed=seed)
         owners = slots.repeat_interleave(depths * per_cell).tolist()
         marks = answer_panel(service, bank, owners, panel, source, contracts)
         ceiling.append(marks.success.reshape(shape).mean(2))
@@ -103,9 +101,7 @@ def render_card(
         name=recipe.name,
         parameters=f"{parameters:,}",
         vocabulary=len(vocabulary()),
-        **recipe.model_dump(
-            include={"layers", "hidden_size", "heads", "kv_heads", "head_dim", "intermediate_size"}
-        ),
+        **recipe.model_dump(include={"layers", "hidden_size", "heads", "kv_heads", "head_dim", "intermediate_size"}),
         family_count=len(figures.families),
         family_names=", ".join(figures.families),
         depths=len(recipe.depth_weights),

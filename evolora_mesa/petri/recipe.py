@@ -41,7 +41,9 @@ class HostRecipe(BaseModel):
     matrix_learning_rate: float = Field(default=0.02, gt=0, description="Muon, all matrices but the embedding")
     vector_learning_rate: float = Field(default=0.004, gt=0, description="AdamW, embedding and norms")
     warm_up_steps: int = Field(default=30, ge=1)
-    constant_share: Share = Field(default=0.4, description="share of the steps at full learning rate, then linear to 1 %")
+    constant_share: Share = Field(
+        default=0.4, description="share of the steps at full learning rate, then linear to 1 %"
+    )
 
     @field_validator("kv_heads")
     @classmethod

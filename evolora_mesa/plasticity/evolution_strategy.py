@@ -53,7 +53,10 @@ class EvolutionStrategy:
             ranks = torch.arange(bank.max_rank) < bank.ranks[self._present, place][:, None]  # [owners, max_rank]
             a = self._draw((count, self.pairs, bank.max_rank, site.d_in)) / math.sqrt(site.d_in)
             b = self._draw((count, self.pairs, site.d_out, bank.max_rank))
-            noise = (a * ranks[:, None, :, None]).to(bank.a[site.name]), (b * ranks[:, None, None, :]).to(bank.b[site.name])
+            noise = (
+                (a * ranks[:, None, :, None]).to(bank.a[site.name]),
+                (b * ranks[:, None, None, :]).to(bank.b[site.name]),
+            )
             for sign, member in ((1.0, 0), (-1.0, 1)):
                 bank.a[site.name][stand_ins[:, :, member]] += sign * noise[0]
                 bank.b[site.name][stand_ins[:, :, member]] += sign * noise[1]

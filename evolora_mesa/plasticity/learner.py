@@ -1,4 +1,4 @@
-"""Learning within a life: rewards to advantages, advantages to gradients, gradients to steps, steps to healthy weights."""
+"""Learning within a life: from rewards to advantages, gradients, steps, and weights that stay healthy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Work(NamedTuple):
     temperature: float
 
 
-def make_rule(settings: PlasticityConfig, service: HostService, bank: AdapterBank, generator: torch.Generator) -> Rule | None:
+def make_rule(
+    settings: PlasticityConfig, service: HostService, bank: AdapterBank, generator: torch.Generator
+) -> Rule | None:
     """The rule named in the settings; `None` for ``"none"``."""
     match settings.rule:
         case "three_factor":

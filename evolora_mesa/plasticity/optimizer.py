@@ -80,7 +80,9 @@ class SlotOptimizer:
                     direction = self._clipped(wide)
                 stack[name][slots] += (rate * direction).to(stack[name])
 
-    def _adam(self, key: tuple[str, str], slots: torch.Tensor, gradient: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    def _adam(
+        self, key: tuple[str, str], slots: torch.Tensor, gradient: torch.Tensor, count: torch.Tensor
+    ) -> torch.Tensor:
         first, second = self._moments[key]
         first[slots] = self._beta1 * first[slots] + (1 - self._beta1) * gradient
         second[slots] = self._beta2 * second[slots] + (1 - self._beta2) * gradient.square()

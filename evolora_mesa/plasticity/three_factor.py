@@ -97,10 +97,8 @@ class ThreeFactor:
             signal = signal + blocks.gather(laid)
         return signal
 
-    def _to_residual(
-        self, trace: FlatTrace, from_head: torch.Tensor | None, layer: int, group: str
-    ) -> torch.Tensor:
-        """Surprise at a site's output, ``[tokens, hidden]``: back through the final norm, and a norm behind the site."""
+    def _to_residual(self, trace: FlatTrace, from_head: torch.Tensor | None, layer: int, group: str) -> torch.Tensor:
+        """Surprise at a site's output, ``[tokens, hidden]``: back through the final norm, and one behind the site."""
         assert self._host is not None and from_head is not None  # other hosts have no such sites
         epsilon = self._host.arch.norm_epsilon
         signal = _norm_backward(from_head, trace.residual, self._host.final_norm, epsilon)

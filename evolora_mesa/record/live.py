@@ -127,9 +127,7 @@ class TableView:
 
     def show(self, row: Row) -> None:
         shown = max(1, min(_ROWS_SHOWN, self._console.height - 6))
-        self._rows = (
-            (*self._rows[1 - shown :], self._pace.figures(row)) if shown > 1 else (self._pace.figures(row),)
-        )
+        self._rows = (*self._rows[1 - shown :], self._pace.figures(row)) if shown > 1 else (self._pace.figures(row),)
 
     def stopping(self) -> None:
         self._note = _STOPPING
@@ -270,9 +268,7 @@ def play(
     return outcome
 
 
-def record_run(
-    model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet: bool = False
-) -> dict[str, Any]:
+def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet: bool = False) -> dict[str, Any]:
     """A whole run, from a fresh world to the finished folder, shown on ``stream``.
 
     Returns:

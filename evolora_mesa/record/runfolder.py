@@ -139,9 +139,7 @@ class RunFolder:
 
 
 def _cannot(what: str, path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"cannot {what}", where=path, got=error.strerror or str(error), do="Choose another --out."
-    )
+    return RunError(f"cannot {what}", where=path, got=error.strerror or str(error), do="Choose another --out.")
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:

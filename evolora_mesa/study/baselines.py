@@ -36,9 +36,7 @@ DEFAULT_ARMS: Final = ("frozen", "one_adapter", "supervised", "ecology")
 
 # The best of five settings (rows 32 to 128, rates .01 and .02, half-lives 60 to 200) on the gate pool.
 # Without roll-back, which guards an organelle in its niche: one adapter on everything has none.
-_ONE_ADAPTER: Final = PlasticityConfig(
-    rule="three_factor", learning_rate=0.01, half_life=120.0, rollback_drop=1.0
-)
+_ONE_ADAPTER: Final = PlasticityConfig(rule="three_factor", learning_rate=0.01, half_life=120.0, rollback_drop=1.0)
 _ONE_ADAPTER_ROWS: Final = 32
 # The best of four settings on the gate pool.
 _SUPERVISED_ROWS, _SUPERVISED_RATE, _SUPERVISED_HALF_LIFE = 64, 0.02, 60.0
@@ -146,9 +144,7 @@ def _grow(model: EcologyModel, episodes: int) -> Spent:
     return spent
 
 
-def _train(
-    arm: str, service: HostService, world: WorldConfig, ground: Ground, seed: int, episodes: int
-) -> _Trained:
+def _train(arm: str, service: HostService, world: WorldConfig, ground: Ground, seed: int, episodes: int) -> _Trained:
     match arm:
         case "frozen":
             return _Trained(service, None, [BARE], Spent(0, 0), 0.0)
@@ -179,9 +175,7 @@ def _one_adapter(
     """One adapter on all cells, by reward or by labels."""
     began = time.process_time()
     adapter = world.adapter
-    bank = service.new_bank(
-        adapter.sites, capacity=2, max_rank=adapter.max_rank, scaling=adapter.scaling
-    )
+    bank = service.new_bank(adapter.sites, capacity=2, max_rank=adapter.max_rank, scaling=adapter.scaling)
     generator = torch.Generator().manual_seed(Streams(seed).integer("weights"))
     slots = bank.allocate(1, adapter.rank, generator)
     lanes = [[(family, depth) for family in ground.families for depth in range(1, ground.depths + 1)]]
@@ -236,8 +230,6 @@ def _check(arms: Sequence[str], seeds: Sequence[int], episodes: int) -> None:
         if len(set(values)) < len(values):
             raise ConfigError("the same thing twice", where=name, expected="each once", got=list(values))
     if not seeds or min(seeds) < 0:
-        raise ConfigError(
-            "no such seeds", where="seeds", expected="one or more of 0, 1, 2, ...", got=list(seeds)
-        )
+        raise ConfigError("no such seeds", where="seeds", expected="one or more of 0, 1, 2, ...", got=list(seeds))
     if episodes < 1:
         raise ConfigError("nothing to learn from", where="episodes", expected="at least 1", got=episodes)

@@ -188,9 +188,7 @@ def _market_line(model: EcologyModel) -> str:
     )
 
 
-def _example_line(
-    model: EcologyModel, ground: Ground, panels: Panels, frozen: Deployment, living: Deployment
-) -> str:
+def _example_line(model: EcologyModel, ground: Ground, panels: Panels, frozen: Deployment, living: Deployment) -> str:
     """A task that the ecology solves and the bare host does not, if there is one."""
     won = living.success & ~frozen.success
     place = int(won.argmax())

@@ -87,9 +87,7 @@ def draw_panels(ground: Ground, seed: int, *, per_cell_select: int = 8, per_cell
     """
     streams = Streams(seed)
     return Panels(
-        draw_panel(
-            ground.source, Pool.SELECT, ground.depths, per_cell_select, streams.python("deployment.select")
-        ),
+        draw_panel(ground.source, Pool.SELECT, ground.depths, per_cell_select, streams.python("deployment.select")),
         draw_panel(ground.source, Pool.TEST, ground.depths, per_cell_test, streams.python("deployment.test")),
     )
 

@@ -33,11 +33,7 @@ class Spent(NamedTuple):
 
 def _deal(source: TaskSource, lanes: Sequence[Sequence[Cell]], rows: int, rng: random.Random) -> list[Task]:
     """``rows`` live tasks for every lane, lane after lane."""
-    return [
-        source.draw(Pool.LIVE, *lane[rng.randrange(len(lane))], rng)
-        for lane in lanes
-        for _ in range(rows)
-    ]
+    return [source.draw(Pool.LIVE, *lane[rng.randrange(len(lane))], rng) for lane in lanes for _ in range(rows)]
 
 
 def train_lanes(
@@ -79,9 +75,7 @@ def train_lanes(
             Request(slot, task.prompt, first_key + row)
             for row, (slot, task) in enumerate(zip(answered_by.tolist(), tasks, strict=True))
         ]
-        answers = service.answer(
-            requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
-        )
+        answers = service.answer(requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace)
         rewards = np.array(
             [
                 contracts.reward(task, source.grade(task, text)).value

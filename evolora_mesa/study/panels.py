@@ -28,9 +28,7 @@ class Marks(NamedTuple):
     tokens: int
 
 
-def draw_panel(
-    source: TaskSource, pool: Pool, depths: int, per_cell: int, rng: random.Random
-) -> list[Task]:
+def draw_panel(source: TaskSource, pool: Pool, depths: int, per_cell: int, rng: random.Random) -> list[Task]:
     """``per_cell`` tasks of every cell, from one pool."""
     return [
         source.draw(pool, family, depth, rng)
@@ -81,7 +79,5 @@ def success_matrix(
 ) -> np.ndarray:
     """Every slot answers every task greedily; ``[slots, tasks]`` True where right and in the paid style."""
     rows = [slot for slot in slots for _ in panel]
-    marks = answer_panel(
-        service, bank, rows, [*panel] * len(slots), source, contracts, max_new_tokens=max_new_tokens
-    )
+    marks = answer_panel(service, bank, rows, [*panel] * len(slots), source, contracts, max_new_tokens=max_new_tokens)
     return marks.success.reshape(len(slots), len(panel))

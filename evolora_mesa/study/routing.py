@@ -30,9 +30,7 @@ def choose_routes(success: np.ndarray, groups: np.ndarray, count: int) -> np.nda
     return np.array([success[:, groups == group].mean(1).argmax() for group in range(count)])
 
 
-def score_routes(
-    routes: np.ndarray, single: int, success: np.ndarray, groups: np.ndarray
-) -> Routed:
+def score_routes(routes: np.ndarray, single: int, success: np.ndarray, groups: np.ndarray) -> Routed:
     """Accuracy on another panel.
 
     Args:

@@ -118,8 +118,7 @@ class TransferTable:
         for rule in self.rules:
             summary = self.summary(rule)
             figures = [
-                shown(summary[heading] if summary[heading].n else None, factor, 1)
-                for heading, _, factor in _FIGURES
+                shown(summary[heading] if summary[heading].n else None, factor, 1) for heading, _, factor in _FIGURES
             ]
             rows.append([rule, str(len([row for row in self.rows if row.rule == rule])), *figures])
         return rows
@@ -149,8 +148,7 @@ class TransferTable:
         """All rows, and what follows from them for readers without this package."""
         document = asdict(self)
         document["summary"] = {
-            rule: {heading: as_json(value) for heading, value in self.summary(rule).items()}
-            for rule in self.rules
+            rule: {heading: as_json(value) for heading, value in self.summary(rule).items()} for rule in self.rules
         }
         return json.dumps(document, indent=1, allow_nan=False) + "\n"
 

@@ -56,9 +56,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
         raise ConfigError("no such confidence", expected="above 0 and below 1", got=confidence)
     numbers = np.asarray(values, dtype=float)
     if not np.isfinite(numbers).all():
-        raise ConfigError(
-            "an interval needs finite values", got=list(values), do="Leave out what was not measured."
-        )
+        raise ConfigError("an interval needs finite values", got=list(values), do="Leave out what was not measured.")
     n = numbers.size
     if n < 2:
         return Interval(float(numbers[0]) if n else math.nan, math.nan, math.nan, n)
@@ -69,9 +67,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def paired_difference(
-    first: Sequence[float], second: Sequence[float], confidence: float = 0.95
-) -> Interval:
+def paired_difference(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Interval:
     """Interval of the mean of ``first - second``, value by value.
 
     Args:
@@ -81,7 +77,5 @@ def paired_difference(
         ConfigError: the lists differ in length, or as for `t_interval`.
     """
     if len(first) != len(second):
-        raise ConfigError(
-            "paired values come in pairs", expected=f"{len(first)} values", got=f"{len(second)} values"
-        )
+        raise ConfigError("paired values come in pairs", expected=f"{len(first)} values", got=f"{len(second)} values")
     return t_interval([a - b for a, b in zip(first, second, strict=True)], confidence)

@@ -116,9 +116,7 @@ class LedgerHistory(RuleBasedStateMachine):
     @invariant()
     def only_the_sun_is_below_zero(self) -> None:
         assert all(energy >= 0 for kind, energy in self.ledger.by_kind().items() if kind != "sun")
-        assert all(
-            self.ledger.balance(account) >= 0 for account in self.quanta if self.kinds[account] != "sun"
-        )
+        assert all(self.ledger.balance(account) >= 0 for account in self.quanta if self.kinds[account] != "sun")
 
     @invariant()
     def it_agrees_with_plain_integers(self) -> None:
@@ -181,9 +179,7 @@ def test_energy_received_in_a_call_cannot_be_spent_in_it() -> None:
     ledger, sun, soil, _, poor = world()
     with pytest.raises(LedgerError, match="overdrawn"):
         ledger.transfer(np.array([sun, poor]), np.array([poor, soil]), np.array([4.0, 2.0]), "relay")
-    paid = ledger.transfer(
-        np.array([sun, poor]), np.array([poor, soil]), np.array([4.0, 2.0]), "relay", up_to=True
-    )
+    paid = ledger.transfer(np.array([sun, poor]), np.array([poor, soil]), np.array([4.0, 2.0]), "relay", up_to=True)
     assert paid.tolist() == [4.0, 1.0]
     assert ledger.balance(poor) == 4
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from evolora_mesa.economy import QUANTA_PER_ENERGY, Ledger, settle_claims
 from evolora_mesa.errors import LedgerError
 
-ENERGY = st.one_of(
-    st.just(0.0), st.floats(0, 50), st.integers(0, 50_000_000).map(lambda quanta: quanta / 1e6)
-)
+ENERGY = st.one_of(st.just(0.0), st.floats(0, 50), st.integers(0, 50_000_000).map(lambda quanta: quanta / 1e6))
 
 
 @st.composite
@@ -114,8 +112,6 @@ def test_a_world_without_rows_is_paid_nothing() -> None:
         ([1.0], [0, 0], [0.1]),
     ],
 )
-def test_a_claim_that_makes_no_sense_is_refused(
-    pools: list[float], cells: list[int], claims: list[float]
-) -> None:
+def test_a_claim_that_makes_no_sense_is_refused(pools: list[float], cells: list[int], claims: list[float]) -> None:
     with pytest.raises(LedgerError):
         settle_claims(pools, cells, claims)

@@ -46,9 +46,7 @@ def children_of(
     return children
 
 
-def child_of(
-    bank: AdapterBank, parent: int, *, strength: float = 0.1, rank_change: float = 0.0, seed: int = 0
-) -> int:
+def child_of(bank: AdapterBank, parent: int, *, strength: float = 0.1, rank_change: float = 0.0, seed: int = 0) -> int:
     return int(children_of(bank, parent, 1, strength=strength, rank_change=rank_change, seed=seed))
 
 
@@ -136,9 +134,7 @@ def test_the_rank_changes_by_one_within_its_bounds(rank: int, expected: set[int]
             own = int(bank.ranks[child, place])
             assert not bank.a[name][child, own:].any()
             assert not bank.b[name][child, :, own:].any()
-            assert int(torch.linalg.matrix_rank(weight_change(bank, child, name), rtol=1e-4)) == min(
-                rank, own
-            )
+            assert int(torch.linalg.matrix_rank(weight_change(bank, child, name), rtol=1e-4)) == min(rank, own)
 
 
 def test_the_rank_changes_as_often_as_asked() -> None:
@@ -207,9 +203,7 @@ def test_a_batch_of_children_is_as_varied_as_children_one_by_one() -> None:
 def test_children_of_different_parents_in_one_batch_are_their_own_parents_children() -> None:
     bank = made_bank((4, 2, 8))
     parents, children = torch.tensor([3, 1, 2]), bank.allocate(3, 1, torch.Generator())
-    mutate(
-        bank, parents, children, strength=0.01, rank_change=0.0, generator=torch.Generator().manual_seed(0)
-    )
+    mutate(bank, parents, children, strength=0.01, rank_change=0.0, generator=torch.Generator().manual_seed(0))
     for parent, child in zip(parents.tolist(), children.tolist(), strict=True):
         for name in NAMES:
             assert apart(weight_change(bank, child, name), weight_change(bank, parent, name)) < 0.05

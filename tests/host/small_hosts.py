@@ -89,13 +89,9 @@ def make_host(folder: Path, kind: str) -> Path:
     model = AutoModelForCausalLM.from_config(_config(kind)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            if (
-                parameter.dim() == 1
-            ):  # norms start at one and biases at zero, which would hide a forgotten one
+            if parameter.dim() == 1:  # norms start at one and biases at zero, which would hide a forgotten one
                 parameter += 0.1 * torch.randn_like(parameter)
-        if (
-            kind == "gemma3"
-        ):  # it multiplies embeddings by the root of the width: random layers would not be heard
+        if kind == "gemma3":  # it multiplies embeddings by the root of the width: random layers would not be heard
             model.get_input_embeddings().weight *= 0.3
     model.save_pretrained(folder)
     save_tokenizer(folder)

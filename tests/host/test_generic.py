@@ -124,9 +124,7 @@ def full_bank(service: HostService) -> AdapterBank:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_unknown_architecture_falls_back_and_gives_the_logits_of_transformers(
-    kind: str, folder_of: Folders
-) -> None:
+def test_an_unknown_architecture_falls_back_and_gives_the_logits_of_transformers(kind: str, folder_of: Folders) -> None:
     service = load_service(folder_of(kind))
     assert isinstance(service.host, GenericHost)
     ids = torch.randint(4, 140, (3, 30), generator=torch.Generator().manual_seed(2))
@@ -154,9 +152,7 @@ def test_every_linear_layer_is_a_site_with_its_own_group(kind: str, folder_of: F
     assert set(layers) == {0, 1} and layers == sorted(layers)  # in order of computation
 
 
-@pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::FutureWarning"
-)  # PEFT's, on tied heads and Conv1D
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PEFT's, on tied heads and Conv1D
 @pytest.mark.parametrize("kind", ["gpt_neox", "phi", "gpt2"])
 def test_adapters_compute_what_peft_computes(kind: str, folder_of: Folders) -> None:
     service = load_service(folder_of(kind))
@@ -354,9 +350,7 @@ def test_the_local_rule_learns_at_the_head_of_a_generic_host_only(
     sites: tuple[str, ...], host_folder: Folders, folder_of: Folders
 ) -> None:
     known = sites is DEFAULT_SITES
-    service = load_service(
-        (host_folder if known else folder_of)("qwen3" if known else "gpt_neox"), route="generic"
-    )
+    service = load_service((host_folder if known else folder_of)("qwen3" if known else "gpt_neox"), route="generic")
     assert isinstance(service.host, GenericHost) and service.host.final_norm is None
     with pytest.raises(ConfigError, match="lm_head on this host"):
         ThreeFactor(service.host, filled_bank(service, sites))  # type: ignore[arg-type]
@@ -416,9 +410,7 @@ def test_a_layer_that_sees_some_tokens_only_carries_no_adapter(folder_of: Folder
     assert names and not [name for name in names if "expert" in name]
     service = load_service(folder_of("gpt_neox"))
     model = RoutingModel(config_of("gpt_neox")).eval()
-    model.forward.__func__.__wrapped__ = (
-        GPTNeoXForCausalLM.forward
-    )  # inspect sees the parameters behind **rest
+    model.forward.__func__.__wrapped__ = GPTNeoXForCausalLM.forward  # inspect sees the parameters behind **rest
     service.host = GenericHost(model)
     bank = full_bank(service)
     service.answer([Request(1, "abc")], bank, max_new_tokens=2)

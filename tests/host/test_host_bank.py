@@ -91,9 +91,7 @@ class BankHistory(RuleBasedStateMachine):
         assert self.bank.used_slots() == sorted(self.held)
         for slot in range(CAPACITY):
             for place, site in enumerate(SITES):
-                a, b = self.held.get(slot, {}).get(
-                    site.name, (torch.zeros(0, site.d_in), torch.zeros(site.d_out, 0))
-                )
+                a, b = self.held.get(slot, {}).get(site.name, (torch.zeros(0, site.d_in), torch.zeros(site.d_out, 0)))
                 rank = len(a)
                 assert int(self.bank.ranks[slot, place]) == rank
                 assert torch.equal(self.bank.a[site.name][slot, :rank], a)
@@ -105,9 +103,7 @@ class BankHistory(RuleBasedStateMachine):
     def the_bare_host_stays_bare(self) -> None:
         if hasattr(self, "bank"):
             assert float(self.bank.norms(torch.tensor([BARE])).sum()) == 0.0
-            assert not any(
-                bool(weights[BARE].any()) for weights in (*self.bank.a.values(), *self.bank.b.values())
-            )
+            assert not any(bool(weights[BARE].any()) for weights in (*self.bank.a.values(), *self.bank.b.values()))
 
 
 BankHistory.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

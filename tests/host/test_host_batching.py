@@ -39,9 +39,7 @@ def test_a_mixed_batch_answers_as_each_row_does_alone(
     stop_often(service)
     bank, requests = filled_bank(service, sites), mixed_requests()
     together = service.answer(requests, bank, temperature=temperature, max_new_tokens=10)
-    alone = [
-        service.answer([request], bank, temperature=temperature, max_new_tokens=10) for request in requests
-    ]
+    alone = [service.answer([request], bank, temperature=temperature, max_new_tokens=10) for request in requests]
     assert together.tokens == [answer.tokens[0] for answer in alone]
     assert together.texts == [answer.texts[0] for answer in alone]
     alone_log = torch.cat([answer.log_probability for answer in alone])
@@ -96,9 +94,7 @@ def test_chunks_do_not_matter(
     )
 
 
-def test_the_memory_bound_holds_for_the_cache_of_a_chunk(
-    service: HostService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_memory_bound_holds_for_the_cache_of_a_chunk(service: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     from evolora_mesa.host import decode as module
 
     sizes = []
@@ -155,9 +151,7 @@ def test_log_probability_at_a_temperature_is_of_the_distribution_drawn_from(serv
 
 def test_equal_keys_draw_equal_answers_and_other_keys_others(service: HostService) -> None:
     keys = [5, 5, 6, -1, 2**62, 0]
-    answers = service.answer(
-        [Request(0, PROMPTS[0], key=key) for key in keys], temperature=1.0, max_new_tokens=12
-    )
+    answers = service.answer([Request(0, PROMPTS[0], key=key) for key in keys], temperature=1.0, max_new_tokens=12)
     assert answers.tokens[0] == answers.tokens[1]
     assert len({tuple(tokens) for tokens in answers.tokens}) == 5
 
@@ -180,9 +174,7 @@ def test_odd_requests_are_answered(service: HostService) -> None:
         service.answer([Request(1, "x")])
 
 
-def test_rows_that_have_finished_leave_the_batch(
-    service: HostService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_have_finished_leave_the_batch(service: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_often(service)
     rows: list[int] = []
     decode = service.host.decode
@@ -232,9 +224,7 @@ def test_early_adapters_read_a_prompt_once_for_each_owner(
     sites: tuple[str, ...], service: HostService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = count_readings(service, monkeypatch)
-    requests = [
-        Request(1 + row % 4, PROMPTS[row // 4 % 2]) for row in range(32)
-    ]  # 4 owners x 2 prompts x 4 times
+    requests = [Request(1 + row % 4, PROMPTS[row // 4 % 2]) for row in range(32)]  # 4 owners x 2 prompts x 4 times
     service.answer(requests, filled_bank(service, sites), max_new_tokens=3)
     assert len(set(seen)) == 2
     assert len(seen) == 8

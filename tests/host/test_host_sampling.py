@@ -79,9 +79,7 @@ def test_first_tokens_of_a_host_follow_its_own_distribution(service: HostService
 
 
 @given(st.lists(st.floats(-30, 30), min_size=2, max_size=20), KEYS, st.integers(0, 99))
-def test_greedy_takes_the_largest_and_sampling_takes_a_possible_token(
-    scores: list[float], key: int, step: int
-) -> None:
+def test_greedy_takes_the_largest_and_sampling_takes_a_possible_token(scores: list[float], key: int, step: int) -> None:
     logits = torch.tensor([scores])
     assert int(choose_tokens(logits, 0.0, torch.tensor([key]), step).tokens) == int(logits.argmax())
     sampled = choose_tokens(logits, 1.0, torch.tensor([key]), step)

@@ -37,9 +37,7 @@ def test_a_trace_holds_what_a_naive_pass_sees(
     service = load_service(host_folder(kind), max_rows=max_rows)
     stop_often(service)
     bank = filled_bank(service, sites)
-    requests = [
-        request for request in mixed_requests(30) if request.slot
-    ]  # rows of the bare host share their zero
+    requests = [request for request in mixed_requests(30) if request.slot]  # rows of the bare host share their zero
     answers = service.answer(
         requests, bank, temperature=1.0, max_new_tokens=7, trace=TokenTrace(wants_output=wants_output)
     )

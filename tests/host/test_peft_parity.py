@@ -39,9 +39,7 @@ def test_peft_computes_from_an_exported_folder_what_the_bank_computes(
     vary_ranks(bank, 2)
     assert len(set(bank.ranks[2].tolist())) > 1
     asked = PROMPTS[:3]
-    answers = service.answer(
-        [Request(slot, prompt) for slot in (1, 2) for prompt in asked], bank, max_new_tokens=8
-    )
+    answers = service.answer([Request(slot, prompt) for slot in (1, 2) for prompt in asked], bank, max_new_tokens=8)
     for slot in (1, 2):
         folder = tmp_path / f"organelle-{slot}"
         export_adapter(bank, slot, folder, base_model=kind)
@@ -95,9 +93,7 @@ def test_what_peft_saves_is_imported_tensor_for_tensor(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("rslora", [False, True])
-def test_another_scaling_is_folded_into_b(
-    rslora: bool, host_folder: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_another_scaling_is_folded_into_b(rslora: bool, host_folder: Callable[[str], Path], tmp_path: Path) -> None:
     """The file says alpha 12 at rank 3 and alpha 5 at rank 2; the bank scales by 0.5."""
     folder = tmp_path / "scaled"
     settings = {"rank_pattern": {"lm_head": 2}, "alpha_pattern": {"lm_head": 5}, "use_rslora": rslora}
@@ -144,18 +140,11 @@ def test_exporting_twice_writes_the_same_bytes(service: HostService, tmp_path: P
     for name in ("one", "two"):
         export_adapter(bank, 1, tmp_path / "adapters" / name, base_model="petri")
     for file in ("adapter_config.json", "adapter_model.safetensors"):
-        assert (tmp_path / "adapters/one" / file).read_bytes() == (
-            tmp_path / "adapters/two" / file
-        ).read_bytes()
-    assert (
-        json.loads((tmp_path / "adapters/one/adapter_config.json").read_text())["base_model_name_or_path"]
-        == "petri"
-    )
+        assert (tmp_path / "adapters/one" / file).read_bytes() == (tmp_path / "adapters/two" / file).read_bytes()
+    assert json.loads((tmp_path / "adapters/one/adapter_config.json").read_text())["base_model_name_or_path"] == "petri"
 
 
-def test_a_site_without_an_adapter_is_left_out_and_comes_back_empty(
-    service: HostService, tmp_path: Path
-) -> None:
+def test_a_site_without_an_adapter_is_left_out_and_comes_back_empty(service: HostService, tmp_path: Path) -> None:
     bank = filled_bank(service)
     head = bank.read(1)["lm_head"]
     bank.write(1, {"lm_head": head})

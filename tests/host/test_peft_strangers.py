@@ -160,16 +160,12 @@ def test_a_config_that_is_not_plain_lora_is_refused(
     ],
     ids=["empty", "null", "list", "cut", "bom", "deep-list", "deep-object", "bare", "50-MB"],
 )
-def test_a_config_that_is_not_a_small_json_object_is_refused(
-    text: str, bank: AdapterBank, folder: Path
-) -> None:
+def test_a_config_that_is_not_a_small_json_object_is_refused(text: str, bank: AdapterBank, folder: Path) -> None:
     (folder / "adapter_config.json").write_text(text, encoding="utf-8")
     refused(bank, folder)
 
 
-@pytest.mark.parametrize(
-    "value", ["NaN", "Infinity", "-Infinity", "1e999", HUGE_NUMBER, "9" * 5000, '4, "r": 4']
-)
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", HUGE_NUMBER, "9" * 5000, '4, "r": 4'])
 def test_an_alpha_that_is_no_number_is_refused(value: str, bank: AdapterBank, folder: Path) -> None:
     path = folder / "adapter_config.json"
     text = path.read_text()
@@ -184,9 +180,7 @@ def test_bytes_that_are_no_utf8_are_refused(bank: AdapterBank, folder: Path) -> 
 
 
 def test_settings_that_are_switched_off_do_no_harm(bank: AdapterBank, folder: Path) -> None:
-    change_config(
-        folder, use_dora=False, eva_config=None, loftq_config={}, exclude_modules=[], peft_version="9.9"
-    )
+    change_config(folder, use_dora=False, eva_config=None, loftq_config={}, exclude_modules=[], peft_version="9.9")
     import_adapter(bank, 2, folder)
 
 
@@ -195,9 +189,7 @@ def test_settings_that_are_switched_off_do_no_harm(bank: AdapterBank, folder: Pa
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e38, 2e4])
 @pytest.mark.parametrize("name", [HEAD_A, HEAD_B])
-def test_weights_that_cannot_be_run_are_refused(
-    name: str, value: float, bank: AdapterBank, folder: Path
-) -> None:
+def test_weights_that_cannot_be_run_are_refused(name: str, value: float, bank: AdapterBank, folder: Path) -> None:
     def spoil(tensors: dict[str, torch.Tensor]) -> None:
         tensors[name][1, 1] = value
 
@@ -336,9 +328,7 @@ def test_a_file_larger_than_any_adapter_of_the_bank_is_not_even_read(bank: Adapt
 # ---------------------------------------------------------------------- the folder
 
 
-@pytest.mark.parametrize(
-    "name", ["x.bin", "pytorch_model.PT", "a.pkl", "b.zip", "run.py", "old.pth", "c.ckpt"]
-)
+@pytest.mark.parametrize("name", ["x.bin", "pytorch_model.PT", "a.pkl", "b.zip", "run.py", "old.pth", "c.ckpt"])
 def test_files_that_run_code_are_refused(name: str, bank: AdapterBank, folder: Path) -> None:
     (folder / name).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     assert "run code" in refused(bank, folder)
@@ -421,9 +411,7 @@ def test_an_adapter_for_more_sites_than_the_bank_has_is_refused(
     assert "adapter.sites" in refused(small, tmp_path / "wide")
 
 
-def test_an_adapter_for_another_width_is_refused(
-    service: HostService, tmp_path: Path, bank: AdapterBank
-) -> None:
+def test_an_adapter_for_another_width_is_refused(service: HostService, tmp_path: Path, bank: AdapterBank) -> None:
     from dataclasses import replace
 
     sites = [replace(site, d_in=site.d_in + 1) for site in bank.sites]

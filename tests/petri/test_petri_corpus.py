@@ -164,9 +164,7 @@ def test_the_place_of_a_wording_does_not_give_the_contract_away() -> None:
     assert len(places) > 1
 
 
-def test_one_seed_is_one_corpus_and_another_seed_another(
-    tokenizer: Tokenizer, tiny_recipe: HostRecipe
-) -> None:
+def test_one_seed_is_one_corpus_and_another_seed_another(tokenizer: Tokenizer, tiny_recipe: HostRecipe) -> None:
     def opening(seed: int) -> list[list[list[int]]]:
         stream = batches(tiny_recipe.model_copy(update={"seed": seed}), tokenizer)
         return [batch.ids.tolist() for batch in itertools.islice(stream, 40)]
@@ -177,9 +175,7 @@ def test_one_seed_is_one_corpus_and_another_seed_another(
 
 
 @pytest.mark.parametrize(("near_miss", "hedge"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-def test_rates_of_nothing_and_of_everything_are_kept(
-    tokenizer: Tokenizer, near_miss: float, hedge: float
-) -> None:
+def test_rates_of_nothing_and_of_everything_are_kept(tokenizer: Tokenizer, near_miss: float, hedge: float) -> None:
     recipe = HostRecipe(batch_size=32, near_miss=near_miss, hedge=hedge)
     for batch in itertools.islice(batches(recipe, tokenizer), 4):
         for ids, weights in zip(batch.ids.tolist(), batch.weights.tolist(), strict=True):

@@ -25,9 +25,7 @@ def texts_of(family: str) -> list[str]:
     for depth in range(1, 7):
         for _ in range(15):
             task = SHIPPED[family].generate(rng, depth)
-            answers = [
-                write_answer(s, c, task.scratch) for s in STYLES for c in (task.target, task.near_miss)
-            ]
+            answers = [write_answer(s, c, task.scratch) for s in STYLES for c in (task.target, task.near_miss)]
             texts += [task.prompt, *answers, task.prompt + answers[0]]
     return texts
 
@@ -80,9 +78,7 @@ def test_saving_twice_writes_the_same_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", SHIPPED)
-def test_the_wording_and_the_cue_around_a_question_cost_one_token_each(
-    tokenizer: Tokenizer, family: str
-) -> None:
+def test_the_wording_and_the_cue_around_a_question_cost_one_token_each(tokenizer: Tokenizer, family: str) -> None:
     for template in SHIPPED[family].templates:
         ids = tokenizer.encode(f"{template} x{ANSWER_CUE}").ids
         assert len(ids) == len(["<bos>", template, " ", "x", ANSWER_CUE])

@@ -91,9 +91,7 @@ def recipe_vocabulary(recipe: HostRecipe) -> int:
     return int(str(hf_config(recipe)["vocab_size"]))
 
 
-def test_the_record_says_what_was_done(
-    tiny_recipe: HostRecipe, trained: tuple[LeanHost, TrainingRecord]
-) -> None:
+def test_the_record_says_what_was_done(tiny_recipe: HostRecipe, trained: tuple[LeanHost, TrainingRecord]) -> None:
     record = trained[1]
     assert record.steps == tiny_recipe.steps
     assert record.tokens > tiny_recipe.steps * tiny_recipe.batch_size * 10
@@ -116,9 +114,7 @@ def test_training_leaves_threads_precision_and_the_global_generator_alone(tiny_r
     ) == before
 
 
-def test_what_is_saved_is_what_was_trained(
-    tiny_recipe: HostRecipe, trained: tuple[LeanHost, TrainingRecord]
-) -> None:
+def test_what_is_saved_is_what_was_trained(tiny_recipe: HostRecipe, trained: tuple[LeanHost, TrainingRecord]) -> None:
     """Nothing that training moved is lost under Hugging Face's names, which have one norm for all heads."""
     host, tensors = trained[0], weights_of(trained[0])
     back = rebuilt(tiny_recipe, tensors)

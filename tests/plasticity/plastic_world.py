@@ -52,9 +52,7 @@ def random_host_folder(kind: str, folder: Path) -> Path:
     return folder
 
 
-def filled_bank(
-    service: HostService, sites: Sequence[str], ranks: Sequence[int] = RANKS, **kwargs
-) -> AdapterBank:
+def filled_bank(service: HostService, sites: Sequence[str], ranks: Sequence[int] = RANKS, **kwargs) -> AdapterBank:
     """A bank with one organelle per rank in slots 1, 2, ..., neither factor zero."""
     bank = service.new_bank(sites, capacity=len(ranks) + 1, **kwargs)
     generator = torch.Generator().manual_seed(1)
@@ -91,9 +89,7 @@ def experience_of(
 ) -> Experience:
     """The requests answered with whatever trace the rule asks for."""
     trace = TokenTrace(rule.wants_output) if rule.needs_trace else None
-    answers = service.answer(
-        requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
-    )
+    answers = service.answer(requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace)
     slots = torch.tensor([request.slot for request in requests])
     return Experience(slots, slots, advantages, answers, temperature)
 
@@ -115,9 +111,7 @@ def assert_same_gradients(found: Gradients, true: Gradients, sites: Sequence[str
             assert mine[name].shape == other[name].shape
             assert float(other[name].abs().max()) > 1e-4, "nothing to compare"
             assert bool((cosines(mine[name], other[name]) >= 0.9999).all()), name
-            torch.testing.assert_close(
-                mine[name], other[name], rtol=1e-3, atol=2e-4 * float(other[name].abs().max())
-            )
+            torch.testing.assert_close(mine[name], other[name], rtol=1e-3, atol=2e-4 * float(other[name].abs().max()))
 
 
 # ------------------------------------------------------------------ without a host
@@ -143,9 +137,7 @@ def snapshot(bank: AdapterBank) -> dict[str, torch.Tensor]:
     }
 
 
-def same_weights(
-    bank: AdapterBank, before: dict[str, torch.Tensor], slots: Sequence[int] | None = None
-) -> bool:
+def same_weights(bank: AdapterBank, before: dict[str, torch.Tensor], slots: Sequence[int] | None = None) -> bool:
     """Whether ``slots`` (default: all) are bit-identical to a snapshot."""
     pick = slice(None) if slots is None else list(slots)
     return all(torch.equal(stack[pick], before[name][pick]) for name, stack in snapshot(bank).items())
@@ -156,9 +148,7 @@ def same_weights(
 RewardOfTokens = Callable[[list[int]], float]
 
 
-def new_learner(
-    service: HostService, bank: AdapterBank, niches: int = 1, seed: int = 0, **settings
-) -> Learner:
+def new_learner(service: HostService, bank: AdapterBank, niches: int = 1, seed: int = 0, **settings) -> Learner:
     chosen = PlasticityConfig(**settings)
     generator = torch.Generator().manual_seed(seed)
     return Learner(chosen, make_rule(chosen, service, bank, generator), bank, niches)

@@ -74,9 +74,7 @@ def test_the_direction_points_to_the_member_that_earned_more() -> None:
     bank = crowded_bank(rule)
     owners = torch.tensor([1, 1, 2, 2])
     answered_by = rule.stand_ins(bank, owners)
-    found = rule.gradients(
-        bank, Experience(owners, answered_by, torch.tensor([1.0, -1.0, -1.0, 1.0]), no_answers(4))
-    )
+    found = rule.gradients(bank, Experience(owners, answered_by, torch.tensor([1.0, -1.0, -1.0, 1.0]), no_answers(4)))
     assert found.slots.tolist() == [1, 2]
     for gradient, stack in ((found.a, bank.a), (found.b, bank.b)):
         winners = answered_by[[0, 3]]
@@ -89,9 +87,7 @@ def test_a_tie_is_no_direction() -> None:
     rule = new_rule()
     bank = crowded_bank(rule)
     owners = torch.ones(12, dtype=torch.long)
-    found = rule.gradients(
-        bank, Experience(owners, rule.stand_ins(bank, owners), torch.ones(12), no_answers(12))
-    )
+    found = rule.gradients(bank, Experience(owners, rule.stand_ins(bank, owners), torch.ones(12), no_answers(12)))
     assert not found.a["layer"].any()
     assert not found.b["layer"].any()
 
@@ -103,9 +99,7 @@ def test_it_climbs_a_smooth_hill() -> None:
     rule = new_rule(settings.pairs, settings.perturbation)
     bank = crowded_bank(rule)
     learner = Learner(settings, rule, bank, niches=1)
-    summit = (
-        torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(9)) * 0.5
-    )  # another one for every owner
+    summit = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(9)) * 0.5  # another one for every owner
 
     def height(slots: torch.Tensor, owners: torch.Tensor) -> np.ndarray:
         distance = (bank.b["layer"][slots] @ bank.a["layer"][slots] - summit[owners]).square().sum((1, 2))
@@ -117,9 +111,7 @@ def test_it_climbs_a_smooth_hill() -> None:
     for _ in range(150):
         answered_by = learner.stand_ins(owners)
         learner.learn(
-            Work(
-                owners, answered_by, np.zeros(24, dtype=int), height(answered_by, owners), no_answers(24), 1.0
-            )
+            Work(owners, answered_by, np.zeros(24, dtype=int), height(answered_by, owners), no_answers(24), 1.0)
         )
     end = height(organelles, organelles)
     assert bool((end > start + 0.15).all()), (start, end)
@@ -134,8 +126,6 @@ def test_scratch_slots_do_not_pile_up_over_generations_of_changing_size() -> Non
         present = torch.tensor([1 + (generation + k) % 5 for k in range(1 + generation % 5)])
         owners = present.repeat_interleave(4)
         answered_by = rule.stand_ins(bank, owners)
-        rule.gradients(
-            bank, Experience(owners, answered_by, torch.ones(len(owners)), no_answers(len(owners)))
-        )
+        rule.gradients(bank, Experience(owners, answered_by, torch.ones(len(owners)), no_answers(len(owners))))
         assert len(bank.used_slots()) == len(own) + rule.scratch_slots(len(present))
     assert set(own) <= set(bank.used_slots())

@@ -64,9 +64,7 @@ def test_a_bounded_change_keeps_its_direction_and_a_small_one_every_bit() -> Non
     before = snapshot(bank)
     watch(bank, norm_bound=2.0).check(torch.tensor([1, 2]), np.zeros(2, dtype=int), np.ones(2))
     delta, old = bank.b["layer"][1] @ bank.a["layer"][1], before["b.layer"][1] @ before["a.layer"][1]
-    assert float(torch.nn.functional.cosine_similarity(delta.flatten(), old.flatten(), 0)) == pytest.approx(
-        1, abs=1e-5
-    )
+    assert float(torch.nn.functional.cosine_similarity(delta.flatten(), old.flatten(), 0)) == pytest.approx(1, abs=1e-5)
     assert same_weights(bank, before, [2])
 
 

@@ -38,9 +38,7 @@ def test_hebbian_is_reward_times_post_times_pre(qwen: HostService) -> None:
             pre = bank.a[site.name][slot] @ trace.inputs[site.layer, site.group][token]
             post = trace.outputs[site.layer, site.group][token, site.offset : site.offset + site.d_out]
             expected[slot - 1] += share * torch.outer(post, pre)
-        torch.testing.assert_close(
-            found.b[site.name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
-        )
+        torch.testing.assert_close(found.b[site.name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 def merged_gradients(folder: Path, bank: AdapterBank, experience: Experience) -> Gradients:
@@ -54,8 +52,7 @@ def merged_gradients(folder: Path, bank: AdapterBank, experience: Experience) ->
     answers = experience.answers
     for row, slot in enumerate(experience.slots.tolist()):
         weights = {
-            f"{name}.weight": frozen[f"{name}.weight"] + bank.scaling * b[name][slot] @ a[name][slot]
-            for name in a
+            f"{name}.weight": frozen[f"{name}.weight"] + bank.scaling * b[name][slot] @ a[name][slot] for name in a
         }
         tokens = [*answers.prompts[row], *answers.tokens[row]]
         logits = torch.func.functional_call(
@@ -75,9 +72,7 @@ def merged_gradients(folder: Path, bank: AdapterBank, experience: Experience) ->
     )
 
 
-def test_reinforce_is_backpropagation_through_merged_weights_row_by_row(
-    qwen: HostService, qwen_folder: Path
-) -> None:
+def test_reinforce_is_backpropagation_through_merged_weights_row_by_row(qwen: HostService, qwen_folder: Path) -> None:
     bank, rule = filled_bank(qwen, SITES, scaling=0.7), Reinforce(qwen.host)
     experience = experience_of(qwen, bank, rule, some_requests(18), some_advantages(18))
     assert_same_gradients(rule.gradients(bank, experience), merged_gradients(qwen_folder, bank, experience))
@@ -95,9 +90,7 @@ def test_a_crowd_learns_what_each_would_learn_alone(qwen: HostService, name: str
     together = rule.gradients(bank, experience_of(qwen, bank, rule, requests, advantages))
     for place, slot in enumerate((1, 2, 3)):
         mine = [row for row, request in enumerate(requests) if request.slot == slot]
-        alone = rule.gradients(
-            bank, experience_of(qwen, bank, rule, [requests[row] for row in mine], advantages[mine])
-        )
+        alone = rule.gradients(bank, experience_of(qwen, bank, rule, [requests[row] for row in mine], advantages[mine]))
         here = slice(place, place + 1)
         share = Gradients(
             together.slots[here],
@@ -114,10 +107,7 @@ def answered(service: HostService, rows: int) -> tuple[torch.Tensor, list[list[i
     """Owners, prompts and right answers."""
     requests = some_requests(rows)
     prompts = service.codec.encode([request.prompt for request in requests])
-    sums = [
-        str(sum(map(int, request.prompt[len("What is: ") : -len("\nAnswer:")].split("+"))))
-        for request in requests
-    ]
+    sums = [str(sum(map(int, request.prompt[len("What is: ") : -len("\nAnswer:")].split("+")))) for request in requests]
     return (
         torch.tensor([r.slot for r in requests]),
         prompts,
@@ -147,9 +137,7 @@ def test_gradients_come_padded_to_the_banks_rank(qwen: HostService) -> None:
             assert not found.b[site.name][place, :, rank:].any()
 
 
-def test_rows_are_backpropagated_in_any_number_of_chunks(
-    qwen: HostService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_backpropagated_in_any_number_of_chunks(qwen: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     bank = filled_bank(qwen, ["all-linear", "lm_head"])
     slots, prompts, answers = answered(qwen, 40)
     arguments = (qwen.host, bank, slots, prompts, answers, some_advantages(40))
@@ -168,9 +156,7 @@ def test_right_answers_grow_likelier_along_their_gradient(qwen: HostService) -> 
         total = 0.0
         with torch.no_grad():
             for prompt, answer in zip(prompts, answers, strict=True):
-                logits = qwen.host.forward(torch.tensor([[*prompt, *answer[:-1]]]), adapters)[
-                    0, len(prompt) - 1 :
-                ]
+                logits = qwen.host.forward(torch.tensor([[*prompt, *answer[:-1]]]), adapters)[0, len(prompt) - 1 :]
                 total += float(logits.log_softmax(-1).gather(1, torch.tensor(answer)[:, None]).sum())
         return total
 

@@ -50,9 +50,9 @@ def test_without_a_rule_nothing_ever_changes(qwen: HostService) -> None:
     slots = torch.tensor([1, 2, 3])
     assert torch.equal(learner.stand_ins(slots), slots)
     live(qwen, bank, learner, slots, even_first, updates=5, rows=4)
-    assert learner.learn(
-        Work(slots, slots, np.zeros(3, dtype=int), np.ones(3), no_answers(3), 1.0)
-    ) == HealthReport([], [])
+    assert learner.learn(Work(slots, slots, np.zeros(3, dtype=int), np.ones(3), no_answers(3), 1.0)) == HealthReport(
+        [], []
+    )
     assert same_weights(bank, before)
 
 
@@ -82,9 +82,7 @@ def test_a_sick_adapter_is_quarantined_and_its_neighbours_never_notice(qwen: Hos
         slots = torch.tensor([1, 2, 3]).repeat_interleave(5)
         reports = []
         for _ in range(3):
-            answers = qwen.answer(
-                requests_of(slots), bank, temperature=1.0, max_new_tokens=6, trace=learner.trace()
-            )
+            answers = qwen.answer(requests_of(slots), bank, temperature=1.0, max_new_tokens=6, trace=learner.trace())
             rewards = np.arange(15) % 2 * 1.0
             work = Work(slots, slots, np.zeros(15, dtype=int), rewards, answers, 1.0)
             reports.append(learner.learn(work))

@@ -30,9 +30,7 @@ def petri() -> HostService:
     return HostService.load("petri", device="cpu", tuned=False)
 
 
-def specialists(
-    petri: HostService, rule: str, families: list[str], *, episodes: int, per_cell: int = 12
-) -> np.ndarray:
+def specialists(petri: HostService, rule: str, families: list[str], *, episodes: int, per_cell: int = 12) -> np.ndarray:
     """``[families + 1, families]`` greedy success on unseen tasks: the bare host, then each specialist."""
     source, contracts = TaskSource(SHIPPED), Contracts()
     bank = petri.new_bank(["last.down_proj", "lm_head"], capacity=len(families) + 1)
@@ -62,10 +60,7 @@ def gain(scores: np.ndarray) -> float:
 
 
 def test_two_specialists_gain_fifteen_points_in_128_episodes(petri: HostService) -> None:
-    assert (
-        gain(specialists(petri, "three_factor", ["string.sort", "sequence"], episodes=128, per_cell=16))
-        >= 0.15
-    )
+    assert gain(specialists(petri, "three_factor", ["string.sort", "sequence"], episodes=128, per_cell=16)) >= 0.15
 
 
 @pytest.mark.slow

@@ -43,9 +43,7 @@ def test_a_block_has_one_owner_and_every_token_stands_once(crowd: tuple[torch.Te
 
 @settings(max_examples=60, deadline=None)
 @given(crowds(), st.integers(1, 5), st.integers(1, 5))
-def test_outer_sum_is_a_sum_of_outer_products_per_owner(
-    crowd: tuple[torch.Tensor, int], m: int, n: int
-) -> None:
+def test_outer_sum_is_a_sum_of_outer_products_per_owner(crowd: tuple[torch.Tensor, int], m: int, n: int) -> None:
     owners, count = crowd
     left, right = whole_numbers(len(owners), m, 1), whole_numbers(len(owners), n, 2)
     blocks = OwnerBlocks(owners, count)

@@ -23,9 +23,7 @@ def pull(bank: AdapterBank, slots: list[int], seed: int) -> Gradients:
 
 def steady(bank: AdapterBank, slots: list[int], size: float = 0.01) -> Gradients:
     """The same small gradient for every weight of B."""
-    return Gradients(
-        torch.tensor(slots), {}, {"layer": torch.full((len(slots), *bank.b["layer"].shape[1:]), size)}
-    )
+    return Gradients(torch.tensor(slots), {}, {"layer": torch.full((len(slots), *bank.b["layer"].shape[1:]), size)})
 
 
 def test_it_is_torchs_adam_for_every_slot_however_often_each_worked() -> None:

@@ -30,9 +30,7 @@ def both(
     """What the rule says and what backpropagation says about the same sampled answers."""
     bank = filled_bank(service, sites, scaling=scaling)
     rule = ThreeFactor(service.host, bank)
-    experience = experience_of(
-        service, bank, rule, some_requests(ROWS), some_advantages(ROWS), temperature=temperature
-    )
+    experience = experience_of(service, bank, rule, some_requests(ROWS), some_advantages(ROWS), temperature=temperature)
     return rule.gradients(bank, experience), backpropagated(service, bank, experience), bank
 
 
@@ -50,25 +48,19 @@ def backpropagated(service: HostService, bank: AdapterBank, experience: Experien
 
 @pytest.mark.parametrize("sites", EXACT_SITES, ids="+".join)
 @pytest.mark.parametrize("kind", ["qwen", "gemma"])
-def test_at_the_output_it_is_the_policy_gradient(
-    kind: str, sites: list[str], request: pytest.FixtureRequest
-) -> None:
+def test_at_the_output_it_is_the_policy_gradient(kind: str, sites: list[str], request: pytest.FixtureRequest) -> None:
     found, true, _ = both(request.getfixturevalue(kind), sites)
     assert_same_gradients(found, true)
 
 
 @pytest.mark.parametrize(("scaling", "temperature"), [(0.5, 1.0), (2.0, 1.3)])
-def test_scaling_and_temperature_enter_the_gradient(
-    qwen: HostService, scaling: float, temperature: float
-) -> None:
+def test_scaling_and_temperature_enter_the_gradient(qwen: HostService, scaling: float, temperature: float) -> None:
     found, true, _ = both(qwen, ["last.down_proj", "lm_head"], scaling=scaling, temperature=temperature)
     assert_same_gradients(found, true)
 
 
 @pytest.mark.parametrize("kind", ["qwen", "gemma"])
-def test_rows_decoded_in_several_chunks_give_the_same_gradient(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_rows_decoded_in_several_chunks_give_the_same_gradient(kind: str, request: pytest.FixtureRequest) -> None:
     whole: HostService = request.getfixturevalue(kind)
     chunked = HostService(whole.host, whole.codec, whole.available_sites, max_rows=7)
     found, true, _ = both(chunked, ["last.down_proj", "lm_head"])

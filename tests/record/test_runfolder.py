@@ -55,9 +55,7 @@ def test_a_row_is_on_disk_when_append_returns(tmp_path: Path, config: WorldConfi
             assert len(text.splitlines()) == generation + 2
 
 
-def test_an_empty_folder_may_be_used_and_one_with_content_may_not(
-    tmp_path: Path, config: WorldConfig
-) -> None:
+def test_an_empty_folder_may_be_used_and_one_with_content_may_not(tmp_path: Path, config: WorldConfig) -> None:
     (tmp_path / "run").mkdir()
     with RunFolder(tmp_path / "run", config):
         pass

@@ -160,9 +160,7 @@ def test_on_random_weights_nothing_works_and_nothing_claims_to(
 
 def test_the_random_host_rides_along_as_an_arm(petri: HostService, small_world: WorldConfig) -> None:
     arms = ("frozen", "random_host")
-    found = run_baselines(
-        petri, small_world, seeds=[0], episodes=64, arms=arms, per_cell_select=2, per_cell_test=8
-    )
+    found = run_baselines(petri, small_world, seeds=[0], episodes=64, arms=arms, per_cell_select=2, per_cell_test=8)
     frozen, control = found.rows
     assert control.routed < 0.03 < frozen.routed
 

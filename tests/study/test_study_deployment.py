@@ -59,9 +59,7 @@ def test_a_deployment_agrees_with_the_full_matrix_and_leaves_the_useless_adapter
     slots = bank.allocate(2, 4, generator)
     good, bad = slots.tolist()
     lane = [("json.repair", 1), ("json.repair", 2)]
-    fine_tune_lanes(
-        petri, bank, slots[:1], [lane], ground.source, ground.contracts, episodes=128, rows=16, seed=0
-    )
+    fine_tune_lanes(petri, bank, slots[:1], [lane], ground.source, ground.contracts, episodes=128, rows=16, seed=0)
     bank.b["lm_head"][bad] = 5.0 * torch.randn(bank.b["lm_head"][bad].shape, generator=generator)
     panels = draw_panels(ground, 0, per_cell_select=8, per_cell_test=8)
     found = deploy(petri, bank, [BARE, good, bad], ground, panels)

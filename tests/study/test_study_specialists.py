@@ -48,9 +48,7 @@ def test_the_page_and_the_json_hold_every_rule(table: TransferTable) -> None:
 def test_one_family_has_no_off_diagonal(petri: HostService, small_world: WorldConfig) -> None:
     found = transfer_matrix(
         petri,
-        small_world.model_copy(
-            update={"tasks": small_world.tasks.model_copy(update={"families": ("string.ops",)})}
-        ),
+        small_world.model_copy(update={"tasks": small_world.tasks.model_copy(update={"families": ("string.ops",)})}),
         seeds=[0],
         rules=["none"],
         episodes=16,

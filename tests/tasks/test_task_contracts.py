@@ -33,9 +33,7 @@ def test_the_style_of_a_cell_wins_over_that_of_its_family() -> None:
     assert contracts.style("logic", 2) == DEFAULT_STYLES["logic"]
 
 
-@pytest.mark.parametrize(
-    "styles", [({"math": "shouted"}, None), (None, {("math", 1): "Terse"}), ({"math": ""}, None)]
-)
+@pytest.mark.parametrize("styles", [({"math": "shouted"}, None), (None, {("math", 1): "Terse"}), ({"math": ""}, None)])
 def test_an_unknown_style_is_refused_by_name(styles: tuple) -> None:
     with pytest.raises(
         TaskError, match=r"unknown answer style \(.*math.*\): expected terse, sentence, quoted, ticks, work"

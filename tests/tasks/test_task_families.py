@@ -30,9 +30,7 @@ def test_the_target_equals_an_independent_computation_from_the_prompt(family: st
 
 
 @CELLS
-def test_the_target_is_correct_in_all_five_styles_and_the_style_is_recognised(
-    family: str, depth: int
-) -> None:
+def test_the_target_is_correct_in_all_five_styles_and_the_style_is_recognised(family: str, depth: int) -> None:
     for task in tasks_of(family, depth):
         for style in STYLES:
             written = write_answer(style, task.target, task.scratch)
@@ -74,9 +72,7 @@ def test_one_seed_gives_one_series_of_tasks(family: str, depth: int) -> None:
 
 @CELLS
 def test_a_prompt_never_hints_at_an_answer_style(family: str, depth: int) -> None:
-    hints = re.compile(
-        r"[\"'`]|=>|the answer is|terse|sentence|quot|tick|show your|style|format:", re.IGNORECASE
-    )
+    hints = re.compile(r"[\"'`]|=>|the answer is|terse|sentence|quot|tick|show your|style|format:", re.IGNORECASE)
     for task in tasks_of(family, depth):
         assert not hints.search(task.prompt), task.prompt
 
@@ -177,9 +173,7 @@ def test_no_constant_answer_is_right_much_more_than_half_of_the_time(family: str
 @pytest.mark.parametrize("family", SHIPPED)
 @pytest.mark.parametrize("depth", [-1, 0, 7])
 def test_a_depth_that_does_not_exist_is_refused(family: str, depth: int) -> None:
-    with pytest.raises(
-        TaskError, match=rf"no such depth \({re.escape(family)}\): expected 1 to 6, got {depth}"
-    ):
+    with pytest.raises(TaskError, match=rf"no such depth \({re.escape(family)}\): expected 1 to 6, got {depth}"):
         SHIPPED[family].generate(random.Random(0), depth)
 
 

@@ -246,9 +246,7 @@ def test_no_trick_passes_for_a_camel_case_name(answer: str) -> None:
     assert not grade(NAME, answer).correct
 
 
-@pytest.mark.parametrize(
-    "answer", ["ABBCD", "a b b c d", "a,b,b,c,d", "abcd", "dcbba", "аbbcd", "abbcdefghijklmnop"]
-)
+@pytest.mark.parametrize("answer", ["ABBCD", "a b b c d", "a,b,b,c,d", "abcd", "dcbba", "аbbcd", "abbcdefghijklmnop"])
 def test_no_trick_passes_for_sorted_letters(answer: str) -> None:
     assert not grade(ORDER, answer).correct
 
@@ -267,9 +265,7 @@ def altered_answers(draw: st.DrawFn) -> tuple[Task, str]:
     text = write_answer(draw(st.sampled_from(STYLES)), task.target, draw(st.sampled_from(["", "3", "7,42"])))
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.integers(0, len(text)))
-        company = draw(
-            st.one_of(st.text(max_size=3), st.sampled_from([" ", "\n", "=>", '"', "`", ".", task.target]))
-        )
+        company = draw(st.one_of(st.text(max_size=3), st.sampled_from([" ", "\n", "=>", '"', "`", ".", task.target])))
         text = text[:place] + company + text[place + draw(st.integers(0, 2)) :]
     return task, text
 

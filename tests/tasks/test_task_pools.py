@@ -137,9 +137,7 @@ def test_a_thread_outside_the_model_loop_is_not_locked() -> None:
 def test_draws_depend_on_the_given_generator_alone() -> None:
     def series() -> list[object]:
         rng = random.Random(6)
-        return [
-            SOURCE.draw(pool, family, depth, rng) for pool in Pool for family in SHIPPED for depth in (1, 3)
-        ]
+        return [SOURCE.draw(pool, family, depth, rng) for pool in Pool for family in SHIPPED for depth in (1, 3)]
 
     random.seed(1)
     state = random.getstate()

@@ -140,9 +140,7 @@ def test_a_family_named_twice_is_refused(names: list[str]) -> None:
     "path", ["", ":", "garden_of_families", "garden_of_families:", ":PigLatin", "garden_of_families.PigLatin"]
 )
 def test_a_path_of_another_form_is_shown_the_right_one(path: str) -> None:
-    with pytest.raises(
-        TaskError, match=r"not a family path \(tasks.user_families\): expected 'package.module:Class'"
-    ):
+    with pytest.raises(TaskError, match=r"not a family path \(tasks.user_families\): expected 'package.module:Class'"):
         load_family(path)
 
 

@@ -28,6 +28,9 @@ def run(
     generations: Annotated[int | None, typer.Option(help="Length of the run.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random stream.")] = None,
     host: Annotated[str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = None,
+    adapters: Annotated[
+        Path | None, typer.Option(help="A folder of PEFT folders, as runs leave it: the first founders' adapters.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="A new or empty folder.", show_default="runs/NAME-seedS-NUMBER")
     ] = None,
@@ -42,6 +45,10 @@ def run(
     from evolora_mesa.model import EcologyModel
 
     model = EcologyModel(world)
+    if adapters is not None:
+        from evolora_mesa.record.founders import found_with
+
+        found_with(model, adapters)
     with RunFolder(out if out is not None else default_folder(world), world) as folder:
         summary = record_run(model, folder, sys.stdout, quiet=quiet)
     for line in summary_lines(summary, folder.path):

@@ -126,9 +126,6 @@ class AdapterConfig(Section):
     rank: int = setting(4, "rank of a founder's adapter", ge=1, le=8)
     max_rank: int = setting(8, "largest rank that mutation may reach; slots are padded to it", ge=1, le=8)
     scaling: float = setting(1.0, "factor on B @ A", gt=0, le=100)
-    initial: Literal["zero"] = setting(
-        "zero", "founders: B = 0, A normal with variance 1 / inputs, so they start as the bare host"
-    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -156,7 +153,9 @@ class TasksConfig(Section):
     cell_styles: dict[str, Style] = setting(
         dict, "paid answer style of single cells by 'family:depth'; wins over styles"
     )
-    user_families: Texts = setting((), "own families as 'package.module:Class', asked besides `families`")
+    user_families: Texts = setting(
+        (), "own families as 'package.module:Class', asked besides `families`; naming one runs its code"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -270,7 +269,8 @@ class ForageConfig(Section):
 
 
 class PlasticityConfig(Section):
-    """How an organelle learns within its life. Step n has the rate learning_rate / (1 + n / half_life)."""
+    """How an organelle learns within its life. Step n has the rate learning_rate / (1 + n / half_life),
+    but at least a tenth of learning_rate; a child goes on from its parent's n."""
 
     rule: Literal["three_factor", "reinforce", "hebbian", "evolution_strategy", "none"] = setting(
         "three_factor", "learning rule; hebbian and none are controls"
@@ -278,9 +278,9 @@ class PlasticityConfig(Section):
     optimizer: Literal["adam", "sgd"] = setting("adam", "what turns an update direction into a step")
     learning_rate: float = setting(0.01, "first step size", gt=0, le=10)
     half_life: float = setting(60.0, "updates after which the rate has halved", unit="updates", gt=0, le=1_000_000_000)
-    beta1: float = setting(0.9, "memory of Adam's mean", ge=0, lt=1)
-    beta2: float = setting(0.98, "memory of Adam's variance", ge=0, lt=1)
-    clip: float = setting(1.0, "largest norm of an update direction", gt=0, le=1_000_000)
+    beta1: float = setting(0.9, "adam: memory of its mean", ge=0, lt=1)
+    beta2: float = setting(0.98, "adam: memory of its variance", ge=0, lt=1)
+    clip: float = setting(1.0, "sgd: largest norm of an update direction", gt=0, le=1_000_000)
     baseline_memory: float = setting(
         0.9, "memory of the expected reward that a reward is held against", unit="per 8 episodes", ge=0, lt=1
     )
@@ -307,7 +307,6 @@ class ReproductionConfig(Section):
     rank_change: float = setting(
         0.1, "chance that a child's rank is one more or one less", unit="probability", ge=0, le=1
     )
-    operator: Literal["svd"] = setting("svd", "svd: noise along the singular directions of B @ A")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

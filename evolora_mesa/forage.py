@@ -1,7 +1,7 @@
 """Where to work: beliefs about every cell, and a choice that weighs expected profit, curiosity and chance.
 
 Thompson sampling (W. R. Thompson, 1933) over a Beta belief per (organelle, cell); learning progress as the drive to
-stay where answers are getting better (P.-Y. Oudeyer, F. Kaplan, V. V. Hafner, 2007).
+work where answers are changing (P.-Y. Oudeyer, F. Kaplan, V. V. Hafner, 2007).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Beliefs:
         full = (capacity, *shape)
         self.wins, self.losses = np.zeros(full), np.zeros(full)
         self.bias = np.zeros(full)
-        self._fast, self._slow = np.zeros(full), np.zeros(full)
+        self._fast, self._slow = np.full(full, np.nan), np.full(full, np.nan)  # unknown until tried
         self.exploration = np.zeros(capacity)
         self.curiosity = np.zeros(capacity)
 
     def found(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Founders know nothing and have inborn preferences among families."""
-        for array in (self.wins, self.losses, self._fast, self._slow):
-            array[slots] = 0.0
+        for array, nothing in ((self.wins, 0.0), (self.losses, 0.0), (self._fast, np.nan), (self._slow, np.nan)):
+            array[slots] = nothing
         preference = rng.normal(0.0, self.settings.initial_bias, (len(slots), self.shape[0], 1))
         self.bias[slots] = np.broadcast_to(preference, (len(slots), *self.shape))
         self.exploration[slots] = self.settings.exploration
@@ -65,8 +65,8 @@ class Beliefs:
         return wins / (wins + losses)
 
     def learning_progress(self, slots: np.ndarray) -> np.ndarray:
-        """Gap between the recent and the longer average of reward, ``[slots, families, depths]`` in [0, 1]."""
-        return np.abs(self._fast[slots] - self._slow[slots])
+        """Gap between the recent and the longer average of reward, ``[slots, families, depths]`` in [0, 1], 0 untried."""
+        return np.nan_to_num(np.abs(self._fast[slots] - self._slow[slots]))
 
     def choose(
         self, slots: np.ndarray, income: np.ndarray, cost: np.ndarray, episodes: int, rng: np.random.Generator
@@ -117,7 +117,8 @@ class Beliefs:
         tried = rows > 0
         mean = total / np.maximum(rows, 1)
         for average, rate in ((self._fast, _FAST), (self._slow, _SLOW)):
-            average[present] += np.where(tried, rate * (mean - average[present]), 0.0)
+            known = np.where(np.isnan(average[present]), mean, average[present])
+            average[present] = np.where(tried, known + rate * (mean - known), average[present])
 
 
 def _spilled(evidence: np.ndarray, share: float) -> np.ndarray:

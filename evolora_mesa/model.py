@@ -31,6 +31,7 @@ __all__ = ["EcologyModel", "Tally", "host_for"]
 
 _FIRST_SUCCESS = 0.3  # of a cell nobody has worked in: petri's own, roughly
 _ACCURACY_MEMORY = 0.9
+_ROUNDING = 1e-6  # energy: one quantum of the ledger
 _FAST, _SLOW = 0.3, 0.05  # rates of the averages whose gap is a cell's learning progress
 
 
@@ -305,19 +306,24 @@ class EcologyModel(mesa.Model):
         self._payout += 0.5 * (share.reshape(self._payout.shape) - self._payout)
 
     def _charge(self, workload: Workload, organelles: Sequence[Organelle]) -> None:
-        """Tokens, adapter size and the ticket; who cannot pay in full has one more unpaid ticket."""
+        """The ticket first, then tokens and adapter size, as far as each can pay."""
+        accounts = np.array([organelle.account for organelle in organelles])
         slots = torch.tensor([organelle.slot for organelle in organelles])
-        bills = self.tariff.ticket + self.tariff.bill(
+        tickets = np.full(len(organelles), self.tariff.ticket)
+        bills = self.tariff.bill(
             workload.prompt_tokens,
             workload.generated_tokens,
             self.bank.parameter_counts(slots).numpy(),
             workload.owners,
         )
-        accounts = np.array([organelle.account for organelle in organelles])
-        paid = self.ledger.transfer(accounts, self.soil, bills, "living", up_to=True)
-        for organelle, spent, bill in zip(organelles, paid.tolist(), bills.tolist(), strict=True):
+        paid_tickets = self.ledger.transfer(accounts, self.soil, tickets, "ticket", up_to=True)
+        paid_bills = self.ledger.transfer(accounts, self.soil, bills, "living", up_to=True)
+        short = paid_tickets < tickets - _ROUNDING
+        for organelle, spent, unpaid in zip(
+            organelles, (paid_tickets + paid_bills).tolist(), short.tolist(), strict=True
+        ):
             organelle.spent = spent
-            organelle.unpaid_tickets = 0 if spent >= bill - 1e-6 else organelle.unpaid_tickets + 1
+            organelle.unpaid_tickets = organelle.unpaid_tickets + 1 if unpaid else 0
 
     def _observe(self, workload: Workload, grades: Grades) -> None:
         """Public knowledge: success, learning progress and token cost of every cell that was worked in."""

@@ -88,7 +88,7 @@ def test_what_moves_in_a_generation_adds_up(petri: HostService) -> None:
     model = live(tiny_world(petri), 3)
     flows = model.ledger.flows
     assert flows["reward"] == pytest.approx(sum(organelle.earned for organelle in model.organelles()))
-    assert flows["living"] == pytest.approx(sum(organelle.spent for organelle in model.organelles()))
+    assert flows["ticket"] + flows["living"] == pytest.approx(sum(organelle.spent for organelle in model.organelles()))
     assert model.tally.episodes == sum(organelle.answered for organelle in model.organelles()) == 16
     assert model.tally.succeeded == sum(organelle.succeeded for organelle in model.organelles())
 
@@ -99,12 +99,12 @@ def test_tokens_and_adapter_size_are_paid_for_besides_the_ticket(petri: HostServ
     economy = model.config.economy
     sizes = model.bank.parameter_counts(torch.tensor([organelle.slot for organelle in model.organelles()]))
     expected = (
-        0.25 * len(model.agents)
-        + economy.prompt_token * model.tally.prompt_tokens
+        economy.prompt_token * model.tally.prompt_tokens
         + economy.generated_token * model.tally.generated_tokens
         + economy.adapter_kiloparameter * int(sizes.sum()) / 1000
     )
     assert model.ledger.flows["living"] == pytest.approx(expected, abs=1e-5)
+    assert model.ledger.flows["ticket"] == 0.25 * len(model.agents)
 
 
 # ---------------------------------------------------------------- prices and crowding

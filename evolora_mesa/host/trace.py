@@ -22,7 +22,8 @@ class FlatTrace:
     Attributes:
         rows: ``[tokens]`` the request each token belongs to.
         tokens: ``[tokens]`` chosen token.
-        probabilities: ``[tokens, vocab]`` the distribution it was drawn from.
+        probabilities: ``[tokens, vocab]`` the distribution it was drawn from, or `None` when the trace was not asked to
+            keep it: with a vocabulary of 150,000 it takes more memory than everything else together.
         residual: ``[tokens, hidden]`` residual stream before the final norm.
         inputs: by (layer, group), ``[tokens, d_in]`` input of the adapted product.
         outputs: by (layer, group), ``[tokens, group width]`` its output; empty unless asked for.
@@ -30,10 +31,21 @@ class FlatTrace:
 
     rows: torch.Tensor
     tokens: torch.Tensor
-    probabilities: torch.Tensor
+    probabilities: torch.Tensor | None
     residual: torch.Tensor
     inputs: dict[Key, torch.Tensor]
     outputs: dict[Key, torch.Tensor]
+
+    def take(self, tokens: torch.Tensor) -> FlatTrace:
+        """Only the entries numbered ``tokens``."""
+        return FlatTrace(
+            self.rows[tokens],
+            self.tokens[tokens],
+            None if self.probabilities is None else self.probabilities[tokens],
+            self.residual[tokens],
+            {key: x[tokens] for key, x in self.inputs.items()},
+            {key: y[tokens] for key, y in self.outputs.items()},
+        )
 
 
 @dataclass
@@ -45,6 +57,7 @@ class TokenTrace:
     """
 
     wants_output: bool = False
+    wants_probabilities: bool = True
     _numbers: torch.Tensor | None = None
     _inputs: dict[Key, torch.Tensor] = field(default_factory=dict)
     _outputs: dict[Key, torch.Tensor] = field(default_factory=dict)
@@ -75,7 +88,7 @@ class TokenTrace:
             FlatTrace(
                 rows,
                 tokens[pick],
-                probabilities[pick],
+                probabilities[pick] if self.wants_probabilities else None,
                 residual[pick],
                 {key: x[pick] for key, x in self._inputs.items()},
                 {key: y[pick] for key, y in self._outputs.items()},
@@ -89,7 +102,9 @@ class TokenTrace:
         return FlatTrace(
             torch.cat([step.rows for step in steps]),
             torch.cat([step.tokens for step in steps]),
-            torch.cat([step.probabilities for step in steps]),
+            torch.cat([step.probabilities for step in steps if step.probabilities is not None])
+            if self.wants_probabilities
+            else None,
             torch.cat([step.residual for step in steps]),
             {key: torch.cat([step.inputs[key] for step in steps]) for key in steps[0].inputs},
             {key: torch.cat([step.outputs[key] for step in steps]) for key in steps[0].outputs},

@@ -29,6 +29,7 @@ class EvolutionStrategy:
 
     needs_trace = False
     wants_output = False
+    wants_probabilities = False
 
     def __init__(self, pairs: int, perturbation: float, generator: torch.Generator) -> None:
         self.pairs, self.perturbation = pairs, perturbation
@@ -36,9 +37,6 @@ class EvolutionStrategy:
         self._scratch = torch.zeros(0, dtype=torch.long)
         self._present = torch.zeros(0, dtype=torch.long)
         self._noise: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def scratch_slots(self, organelles: int) -> int:
-        return 2 * self.pairs * organelles
 
     def stand_ins(self, bank: AdapterBank, slots: torch.Tensor) -> torch.Tensor:
         """Perturb copies of every owner and deal its rows out to them in turn."""
@@ -62,7 +60,7 @@ class EvolutionStrategy:
                 bank.b[site.name][stand_ins[:, :, member]] += sign * noise[1]
             self._noise[site.name] = noise
         turn = _turn_within_owner(owners) % (2 * self.pairs)
-        return stand_ins.view(count, -1)[owners, turn]
+        return stand_ins.view(count, 2 * self.pairs)[owners, turn]
 
     def _draw(self, shape: tuple[int, ...]) -> torch.Tensor:
         return torch.randn(shape, generator=self._generator) * self.perturbation

@@ -20,9 +20,7 @@ class Hebbian:
 
     needs_trace = True
     wants_output = True
-
-    def scratch_slots(self, organelles: int) -> int:
-        return 0
+    wants_probabilities = False
 
     def stand_ins(self, bank: AdapterBank, slots: torch.Tensor) -> torch.Tensor:
         return slots

@@ -90,7 +90,9 @@ class Learner:
 
     def trace(self) -> TokenTrace | None:
         """A fresh trace to answer with, when the rule needs one."""
-        return TokenTrace(self.rule.wants_output) if self.rule is not None and self.rule.needs_trace else None
+        if self.rule is None or not self.rule.needs_trace:
+            return None
+        return TokenTrace(self.rule.wants_output, self.rule.wants_probabilities)
 
     def stand_ins(self, slots: torch.Tensor) -> torch.Tensor:
         """``[rows]`` who answers for ``slots [rows]``."""

@@ -12,10 +12,12 @@ from evolora_mesa.plasticity.rule import Gradients
 __all__ = ["SlotOptimizer"]
 
 _EPSILON = 1e-8
+_LEAST_SHARE = 0.1  # of the first learning rate: a world that lives long enough to change must still be learned
 
 
 class SlotOptimizer:
-    """Moves adapters uphill; every slot counts its own updates and its rate falls as ``1 / (1 + n / half_life)``.
+    """Moves adapters uphill; every slot counts its own updates and its rate falls as ``1 / (1 + n / half_life)``, to a
+    tenth of the first at least. A child goes on from its parent's count.
 
     Adam: D. P. Kingma and J. Ba (2015).
 
@@ -68,8 +70,9 @@ class SlotOptimizer:
         slots = gradients.slots
         self.updates[slots] += 1
         count = self.updates[slots]
-        rate = self.learning_rate / (1 + (count - 1) / self.half_life) if self.half_life else self.learning_rate
-        rate = (torch.zeros(len(slots)) + rate).to(self._bank.device)[:, None, None]
+        cooling = 1 / (1 + (count - 1) / self.half_life) if self.half_life else torch.ones(len(slots))
+        rate = self.learning_rate * cooling.clamp(min=_LEAST_SHARE)
+        rate = rate.to(self._bank.device)[:, None, None]
         count = count.to(self._bank.device)[:, None, None]
         for factor, stack, found in (("a", self._bank.a, gradients.a), ("b", self._bank.b, gradients.b)):
             for name, gradient in found.items():

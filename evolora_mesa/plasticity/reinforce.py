@@ -20,12 +20,10 @@ class Reinforce:
 
     needs_trace = False
     wants_output = False
+    wants_probabilities = False
 
     def __init__(self, host: Host) -> None:
         self._host = host
-
-    def scratch_slots(self, organelles: int) -> int:
-        return 0
 
     def stand_ins(self, bank: AdapterBank, slots: torch.Tensor) -> torch.Tensor:
         return slots

@@ -53,13 +53,12 @@ class Rule(Protocol):
     Attributes:
         needs_trace: answers must carry a trace.
         wants_output: the trace must hold the outputs of the adapted layers too.
+        wants_probabilities: the trace must hold the distributions that tokens were drawn from.
     """
 
     needs_trace: bool
     wants_output: bool
-
-    def scratch_slots(self, organelles: int) -> int:
-        """Bank slots the rule uses for itself when ``organelles`` work at once."""
+    wants_probabilities: bool
 
     def stand_ins(self, bank: AdapterBank, slots: torch.Tensor) -> torch.Tensor:
         """Who answers for each row of ``slots [rows]``; the owners themselves unless the rule perturbs weights."""

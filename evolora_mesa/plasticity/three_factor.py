@@ -23,6 +23,9 @@ from evolora_mesa.plasticity.rule import Experience, Gradients
 __all__ = ["ThreeFactor"]
 
 _TO_RESIDUAL = ("o", "down")
+# Numbers in one surprise matrix [tokens, vocab]: 32 MiB, all tokens of petri, a few dozen of a large host.
+_SURPRISE_NUMBERS = 8 * 2**20
+_FEWEST_TOKENS = 64
 
 
 class ThreeFactor:
@@ -51,9 +54,8 @@ class ThreeFactor:
                 )
         self._host = host if isinstance(host, LeanHost) else None
         self.wants_output = any(self._norm_behind(site.layer, site.group) is not None for site in bank.sites)
-
-    def scratch_slots(self, organelles: int) -> int:
-        return 0
+        # The lean host's distributions are formed again from the residual stream, a few tokens at a time.
+        self.wants_probabilities = self._host is None
 
     def stand_ins(self, bank: AdapterBank, slots: torch.Tensor) -> torch.Tensor:
         return slots
@@ -62,13 +64,36 @@ class ThreeFactor:
         trace = experience.answers.trace
         assert trace is not None  # needs_trace
         slots, owners, counts = torch.unique(experience.slots, return_inverse=True, return_counts=True)
-        token_owner = owners[trace.rows.cpu()].to(bank.device)
-        weight = (experience.advantages / counts[owners])[trace.rows.cpu()].to(bank.device)
-        blocks = OwnerBlocks(token_owner, len(slots))
-        surprise = _surprise(trace, weight, experience.temperature)
-        from_head = self._through_head(bank, blocks, slots, surprise)
-        a: dict[str, torch.Tensor] = {}
-        b: dict[str, torch.Tensor] = {}
+        rows = trace.rows.cpu()
+        owner = owners[rows].to(bank.device)
+        weight = (experience.advantages / counts[owners])[rows].to(bank.device)
+        vocab = (
+            bank.sites[-1].d_out if self._host is None else self._host.head.shape[0]
+        )  # without a host, the head is the site
+        at_once = max(_FEWEST_TOKENS, _SURPRISE_NUMBERS // vocab)
+        total = Gradients(slots, {}, {})
+        for part in torch.argsort(owner, stable=True).split(at_once):
+            self._add(total, bank, trace.take(part), owner[part], weight[part], experience.temperature)
+        return total
+
+    def _add(
+        self,
+        total: Gradients,
+        bank: AdapterBank,
+        trace: FlatTrace,
+        owner: torch.Tensor,
+        weight: torch.Tensor,
+        temperature: float,
+    ) -> None:
+        """Add what the tokens of ``trace`` say to ``total``; ``owner [tokens]`` numbers ``total.slots``."""
+        slots = total.slots
+        blocks = OwnerBlocks(owner, len(slots))
+        block_slots = slots[blocks.owners.cpu()]
+        probabilities = trace.probabilities
+        if probabilities is None:
+            probabilities = self._probabilities(bank, blocks, slots, trace.residual, temperature)
+        surprise = _surprise(trace.tokens, probabilities, weight, temperature)
+        from_head = self._through_head(bank, blocks, block_slots, surprise)
         for site in bank.sites:
             key = (site.layer, site.group)
             if site.group == "head":
@@ -76,22 +101,33 @@ class ThreeFactor:
             else:
                 post = blocks.lay(self._to_residual(trace, from_head, site.layer, site.group))
             pre = blocks.lay(trace.inputs[key].float())
-            block_slots = slots[blocks.owners.cpu()]
             inner = torch.bmm(pre, bank.a[site.name][block_slots].float().transpose(1, 2))  # [blocks, block, rank]
             back = torch.bmm(post, bank.b[site.name][block_slots].float())  # [blocks, block, rank]
-            b[site.name] = blocks.outer_sum(post, inner) * bank.scaling
-            a[site.name] = blocks.outer_sum(back, pre) * bank.scaling
-        return Gradients(slots, a, b)
+            for found, change in (
+                (total.b, blocks.outer_sum(post, inner)),
+                (total.a, blocks.outer_sum(back, pre)),
+            ):
+                change = change * bank.scaling
+                found[site.name] = change if site.name not in found else found[site.name] + change
+
+    def _probabilities(
+        self, bank: AdapterBank, blocks: OwnerBlocks, slots: torch.Tensor, residual: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
+        """The distributions ``[tokens, vocab]`` that the tokens were drawn from, formed again."""
+        assert self._host is not None  # other hosts keep them in the trace
+        laid = blocks.lay(residual)
+        bound = bank.fused(slots).bind(blocks.owners)
+        logits = self._host.logits(laid.flatten(0, 1), bound).view(*laid.shape[:2], -1)
+        return (blocks.gather(logits).float() / temperature).softmax(-1)
 
     def _through_head(
-        self, bank: AdapterBank, blocks: OwnerBlocks, slots: torch.Tensor, surprise: torch.Tensor
+        self, bank: AdapterBank, blocks: OwnerBlocks, block_slots: torch.Tensor, surprise: torch.Tensor
     ) -> torch.Tensor | None:
         """Surprise at the final norm's output, ``[tokens, hidden]``: through the unembedding and the head's adapter."""
         if self._host is None:
             return None
         signal = surprise @ self._host.head.float()
         if "lm_head" in bank.a:
-            block_slots = slots[blocks.owners.cpu()]
             inner = torch.bmm(blocks.lay(surprise), bank.b["lm_head"][block_slots].float())
             laid = torch.bmm(inner, bank.a["lm_head"][block_slots].float()) * bank.scaling
             signal = signal + blocks.gather(laid)
@@ -115,10 +151,12 @@ class ThreeFactor:
         return found.after_attention if group == "o" else found.after_mlp
 
 
-def _surprise(trace: FlatTrace, weight: torch.Tensor, temperature: float) -> torch.Tensor:
+def _surprise(
+    tokens: torch.Tensor, probabilities: torch.Tensor, weight: torch.Tensor, temperature: float
+) -> torch.Tensor:
     """Advantage times (one-hot − p), ``[tokens, vocab]``: the gradient of the log-probability of the chosen token."""
-    surprise = trace.probabilities * -weight.unsqueeze(1)
-    surprise.scatter_add_(1, trace.tokens.unsqueeze(1), weight.unsqueeze(1))
+    surprise = probabilities * -weight.unsqueeze(1)
+    surprise.scatter_add_(1, tokens.unsqueeze(1), weight.unsqueeze(1))
     return surprise / temperature if temperature != 1.0 else surprise
 
 

@@ -88,7 +88,7 @@ def experience_of(
     max_new_tokens: int = 9,
 ) -> Experience:
     """The requests answered with whatever trace the rule asks for."""
-    trace = TokenTrace(rule.wants_output) if rule.needs_trace else None
+    trace = TokenTrace(rule.wants_output, rule.wants_probabilities) if rule.needs_trace else None
     answers = service.answer(requests, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace)
     slots = torch.tensor([request.slot for request in requests])
     return Experience(slots, slots, advantages, answers, temperature)

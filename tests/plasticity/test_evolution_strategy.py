@@ -22,7 +22,7 @@ def new_rule(pairs: int = PAIRS, perturbation: float = 0.05, seed: int = 0) -> E
 
 
 def crowded_bank(rule: EvolutionStrategy, organelles: int = 3, rank: int = 2) -> AdapterBank:
-    return toy_bank(organelles, rank, extra=rule.scratch_slots(organelles))
+    return toy_bank(organelles, rank, extra=2 * rule.pairs * organelles)
 
 
 def test_rows_are_dealt_in_turn_over_stand_ins_of_their_own_owner() -> None:
@@ -59,7 +59,7 @@ def test_stand_ins_come_in_mirrored_pairs_round_an_owner_that_stays_as_it_is() -
 
 def test_perturbations_have_the_asked_size_and_spare_unused_ranks() -> None:
     rule = new_rule(pairs=100, perturbation=0.2)
-    bank = toy_bank(1, 2, extra=rule.scratch_slots(1))
+    bank = toy_bank(1, 2, extra=2 * rule.pairs)
     answered_by = rule.stand_ins(bank, torch.ones(200, dtype=torch.long))
     a, b = bank.a["layer"], bank.b["layer"]
     assert float((b[answered_by] - b[1])[:, :, :2].std()) == pytest.approx(0.2, rel=0.1)
@@ -127,5 +127,5 @@ def test_scratch_slots_do_not_pile_up_over_generations_of_changing_size() -> Non
         owners = present.repeat_interleave(4)
         answered_by = rule.stand_ins(bank, owners)
         rule.gradients(bank, Experience(owners, answered_by, torch.ones(len(owners)), no_answers(len(owners))))
-        assert len(bank.used_slots()) == len(own) + rule.scratch_slots(len(present))
+        assert len(bank.used_slots()) == len(own) + 2 * rule.pairs * len(present)
     assert set(own) <= set(bank.used_slots())

@@ -68,6 +68,28 @@ def test_rows_decoded_in_several_chunks_give_the_same_gradient(kind: str, reques
     assert_same_gradients(found, both(whole, ["last.down_proj", "lm_head"])[0])
 
 
+def test_a_vocabulary_too_large_for_the_memory_is_worked_through_in_parts(
+    qwen: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 150,000 tokens, one distribution per generated token would not fit; none is kept in the trace."""
+    sites = ["last.down_proj", "lm_head"]
+    whole, _, _ = both(qwen, sites)
+    parts: list[int] = []
+    add = ThreeFactor._add
+
+    def counted(self: ThreeFactor, total, bank, trace, *rest) -> None:
+        parts.append(trace.tokens.numel())
+        assert trace.probabilities is None
+        add(self, total, bank, trace, *rest)
+
+    monkeypatch.setattr(ThreeFactor, "_add", counted)
+    monkeypatch.setattr("evolora_mesa.plasticity.three_factor._SURPRISE_NUMBERS", 1)
+    found, true, _ = both(qwen, sites)
+    assert len(parts) > 2 and max(parts) == 64
+    assert_same_gradients(found, whole)
+    assert_same_gradients(found, true)
+
+
 def test_at_earlier_sites_it_is_a_biased_guess_in_the_right_direction(qwen: HostService) -> None:
     found, true, bank = both(qwen, ["last.o_proj", "all.down_proj"])
     for site in bank.sites:

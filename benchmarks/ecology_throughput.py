@@ -1,6 +1,6 @@
 """How fast a whole world runs, against the bare host call and against its own size.
 
-    python benchmarks/ecology_throughput.py [--rounds 5] [--json FILE]
+    python benchmarks/ecology_throughput.py [--rounds 5] [--json FILE] [--csv FILE]
 
 Two ratios, each measured within one run and alternated, in CPU seconds of one thread:
 
@@ -14,21 +14,19 @@ Exits with 1 when a ratio is missed.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
 
-import torch
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs no installation
+
+from common import Gate, machine, show_gates, write
 
 from evolora_mesa import EcologyModel
 from evolora_mesa.host import HostService, Request
 from evolora_mesa.workload import Workload
 
-SMALLEST_SHARE, LARGEST_GROWTH = 0.60, 1.2
 SIZES = (32, 64, 512)
 WARM_UP = 3  # generations: the first ones compile nothing but fill caches and tables
 
@@ -79,6 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
     host = HostService.load("petri")
     worlds = {size: world(host, size) for size in SIZES}
@@ -92,27 +91,18 @@ def main() -> int:
             costs[size].append(seconds_per_episode(worlds[size]))
         shares.append(raw_seconds_per_episode(worlds[64]) / costs[64][-1])
         growths.append(costs[512][-1] / costs[32][-1])
-    share, growth = statistics.median(shares), statistics.median(growths)
-    result = {
-        "share_of_raw_host": share,
-        "growth_512_over_32": growth,
-        "episodes_per_cpu_second": {size: 1 / statistics.median(values) for size, values in costs.items()},
-        "rounds": options.rounds,
-        "machine": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "processor": platform.machine(),
-            "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        },
-    }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    for size, rate in result["episodes_per_cpu_second"].items():
-        print(f"{size:4d} organelles: {rate:7.0f} episodes per CPU second, everything included")
-    print(f"share of the raw host at 64 organelles: {share:.2f} (wanted >= {SMALLEST_SHARE})")
-    print(f"cost per episode, 512 over 32 organelles: {growth:.2f} (wanted <= {LARGEST_GROWTH})")
-    return 0 if share >= SMALLEST_SHARE and growth <= LARGEST_GROWTH else 1
+    rows = [
+        {"organelles": size, "episodes_per_cpu_second": 1 / statistics.median(values), "rounds": len(values)}
+        for size, values in costs.items()
+    ]
+    for row in rows:
+        print(f"{row['organelles']:4d} organelles: {row['episodes_per_cpu_second']:7.0f} episodes per CPU second")
+    gates = [
+        Gate("share of the raw host's episodes per second at 64 organelles", statistics.median(shares), 0.60, True),
+        Gate("cost per episode, 512 over 32 organelles", statistics.median(growths), 1.2, False),
+    ]
+    write(rows, gates, machine(), json_file=options.json, csv_file=options.csv)
+    return 0 if show_gates(gates) else 1
 
 
 if __name__ == "__main__":

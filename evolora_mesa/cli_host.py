@@ -49,14 +49,14 @@ host_app = typer.Typer(help="Make the embedded host, and describe it.", rich_mar
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, such as configs/hosts/petri.yaml.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder; an older host in it is replaced.", show_default="models/NAME")
+        Path | None, typer.Option(help="Folder; an older host in it is replaced.", show_default="out/NAME")
     ] = None,
 ) -> None:
     """Train a host from noise; the same recipe gives the same weights."""
     from evolora_mesa.petri.recipe import read_recipe
 
     wanted = read_recipe(recipe)
-    folder = out if out is not None else Path("models") / wanted.name
+    folder = out if out is not None else Path("out") / wanted.name
     with _replaced(folder) as made:
         from safetensors.torch import save
 

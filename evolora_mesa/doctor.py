@@ -14,7 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import EvoloraError
+from evolora_mesa.errors import EvoloraError
+from evolora_mesa.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -220,21 +221,12 @@ def _check_write_access() -> Check:
     return Check(name, True, expected)
 
 
-def _host_folder() -> Path | None:
-    """The shipped host, in a checkout or inside the installed package."""
-    package = Path(__file__).resolve().parent
-    for models in (package.parent / "models", package / "_data" / "models"):
-        if (models / SHIPPED_HOST).is_dir():
-            return models / SHIPPED_HOST
-    return None
-
-
 def _check_host() -> list[Check]:
     """Load the shipped host and hold its weights and 20 of its logits against what its maker noted."""
     name, expected = f"host {SHIPPED_HOST}", "loads and answers as its fingerprint.json says"
     cure = f"Restore the folder: git checkout -- models/{SHIPPED_HOST}, or install the package again"
-    folder = _host_folder()
-    if folder is None:
+    folder = shipped_folder("models") / SHIPPED_HOST
+    if not folder.is_dir():
         return [Check(name, False, f"no folder models/{SHIPPED_HOST}", expected, cure)]
     try:
         from evolora_mesa.host import HostService

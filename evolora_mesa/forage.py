@@ -65,7 +65,7 @@ class Beliefs:
         return wins / (wins + losses)
 
     def learning_progress(self, slots: np.ndarray) -> np.ndarray:
-        """Gap between the recent and the longer average of reward, ``[slots, families, depths]`` in [0, 1], 0 untried."""
+        """Gap between the recent and the longer average of reward, ``[slots, families, depths]``; 0 where untried."""
         return np.nan_to_num(np.abs(self._fast[slots] - self._slow[slots]))
 
     def choose(

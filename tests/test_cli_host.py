@@ -55,28 +55,28 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_training_writes_a_complete_folder_with_the_same_bytes_every_time() -> None:
     assert main(["host", "train", "small.yaml"]) == 0
     assert main(["host", "train", "small.yaml", "--out", "again/small"]) == 0
-    first, second = contents(Path("models/small")), contents(Path("again/small"))
+    first, second = contents(Path("out/small")), contents(Path("again/small"))
     assert set(first) == set(second) == FILES
     for name in FILES - {"README.md", "training.json"}:  # these two tell the time that it took
         assert first[name] == second[name], name
     assert first["recipe.yaml"] == Path("small.yaml").read_bytes()
     assert json.loads(first["training.json"])["steps"] == 3
-    assert json.loads(first["fingerprint.json"]) == HostService.load("models/small", tuned=False).fingerprint()
-    assert sorted(path.name for path in Path("models").iterdir()) == ["small"]
+    assert json.loads(first["fingerprint.json"]) == HostService.load("out/small", tuned=False).fingerprint()
+    assert sorted(path.name for path in Path("out").iterdir()) == ["small"]
 
 
 def test_plain_transformers_answers_like_the_host_service() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     assert main(["host", "train", "small.yaml"]) == 0
-    model = AutoModelForCausalLM.from_pretrained("models/small")
-    tokenizer = AutoTokenizer.from_pretrained("models/small")
+    model = AutoModelForCausalLM.from_pretrained("out/small")
+    tokenizer = AutoTokenizer.from_pretrained("out/small")
     assert (model.generation_config.max_new_tokens, model.generation_config.do_sample) == (28, False)
     prompt = "What is: 3+4\nAnswer:"
     batch = tokenizer(prompt, return_tensors="pt")
     with torch.no_grad():
         theirs = model.generate(**batch)[0, batch["input_ids"].shape[1] :].tolist()
-    service = HostService.load("models/small", tuned=False, stop_at_newline=False)
+    service = HostService.load("out/small", tuned=False, stop_at_newline=False)
     ours = service.answer([Request(0, prompt)]).tokens[0]
     assert ours == theirs[: len(ours)]
 
@@ -85,7 +85,7 @@ def test_an_older_host_is_replaced_only_by_a_finished_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["host", "train", "small.yaml"]) == 0
-    before = contents(Path("models/small"))
+    before = contents(Path("out/small"))
     Path("small.yaml").write_text(f"name: small\nseed: 1\n{SMALL}steps: 3\n", encoding="utf-8")
 
     def fail(*arguments: Any, **options: Any) -> None:
@@ -94,11 +94,11 @@ def test_an_older_host_is_replaced_only_by_a_finished_one(
     with monkeypatch.context() as patched:
         patched.setattr("evolora_mesa.petri.training.train_host", fail)
         assert main(["host", "train", "small.yaml"]) == 130
-    assert contents(Path("models/small")) == before
-    assert [path.name for path in Path("models").iterdir()] == ["small"]
+    assert contents(Path("out/small")) == before
+    assert [path.name for path in Path("out").iterdir()] == ["small"]
     assert main(["host", "train", "small.yaml"]) == 0
-    assert contents(Path("models/small"))["model.safetensors"] != before["model.safetensors"]
-    assert [path.name for path in Path("models").iterdir()] == ["small"]
+    assert contents(Path("out/small"))["model.safetensors"] != before["model.safetensors"]
+    assert [path.name for path in Path("out").iterdir()] == ["small"]
 
 
 def test_a_folder_with_other_files_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,27 +112,27 @@ def test_a_folder_with_other_files_is_left_alone(capsys: pytest.CaptureFixture[s
 def test_a_wrong_recipe_is_refused_before_any_training(capsys: pytest.CaptureFixture[str]) -> None:
     Path("small.yaml").write_text("name: small\nsteppes: 3\n", encoding="utf-8")
     assert "steppes" in refusal(capsys, "host", "train", "small.yaml")
-    assert not Path("models").exists()
+    assert not Path("out").exists()
 
 
 def test_the_card_is_measured_again_without_touching_the_weights() -> None:
     assert main(["host", "train", "small.yaml"]) == 0
-    folder = Path("models/small")
+    folder = Path("out/small")
     before = contents(folder)
     (folder / "README.md").unlink()
     (folder / "fingerprint.json").unlink()
-    assert main(["host", "card", "models/small"]) == 0
+    assert main(["host", "card", "out/small"]) == 0
     assert contents(folder) == before
 
 
 def test_no_card_for_a_host_that_knows_other_questions(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["host", "train", "small.yaml"]) == 0
-    path = Path("models/small/tokenizer.json")
+    path = Path("out/small/tokenizer.json")
     path.write_text(path.read_text(encoding="utf-8").replace("Count the words", "Tell the words"), encoding="utf-8")
     capsys.readouterr()
     before = contents(path.parent)
     assert b"Tell the words" in before["tokenizer.json"]
-    assert "questions of another version" in refusal(capsys, "host", "card", "models/small")
+    assert "questions of another version" in refusal(capsys, "host", "card", "out/small")
     assert contents(path.parent) == before
 
 
@@ -146,8 +146,8 @@ def test_the_card_says_what_was_measured() -> None:
     figures = card.Figures(families, base, 40, ceiling, 1024)
     record = TrainingRecord(6000, 18_000_000, 0.4567, 1080.0, "2.13.0")
     assert main(["host", "train", "small.yaml"]) == 0
-    weights = Path("models/small/model.safetensors")
-    service = HostService.load("models/small", tuned=False)
+    weights = Path("out/small/model.safetensors")
+    service = HostService.load("out/small", tuned=False)
     text = card.render_card(HostRecipe(), record, service, weights, figures)
     lines = {line.split(" | ")[0].strip("| *"): line.strip("| ").split(" | ")[1:] for line in text.splitlines()}
     assert lines[families[0]] == ["0", "1", "2", "3", "2", "57"]

@@ -40,7 +40,7 @@ def host(monkeypatch, tmp_path):
     folder = tmp_path / "petri"
     folder.mkdir()
     (folder / "fingerprint.json").write_text(json.dumps({"weights": "aa", "logits": "bb"}))
-    monkeypatch.setattr(doctor, "_host_folder", lambda: folder)
+    monkeypatch.setattr(doctor, "shipped_folder", lambda name: tmp_path if name == "models" else None)
 
     def answer(fingerprint):
         def load(path):
@@ -144,8 +144,8 @@ def test_a_host_that_does_not_load_is_a_finding(host, trouble):
     assert not check.ok and type(trouble).__name__ in check.found and check.cure
 
 
-def test_a_missing_models_folder_is_a_finding(monkeypatch):
-    monkeypatch.setattr(doctor, "_host_folder", lambda: None)
+def test_a_missing_models_folder_is_a_finding(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "shipped_folder", lambda name: tmp_path / name)
     (check,) = doctor._check_host()
     assert not check.ok and "models/petri" in check.found and check.cure
 

@@ -15,6 +15,7 @@ from evolora_mesa.errors import HostError
 __all__ = ["LEAN_KINDS", "Architecture", "read_config"]
 
 LEAN_KINDS: Final = ("qwen3", "qwen2", "llama", "mistral", "gemma3_text")
+_LAYER_TYPES: Final = ("full_attention", "sliding_attention")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Architecture:
         layer_types: ``"full_attention"`` or ``"sliding_attention"`` for every layer.
         window: tokens that sliding layers can look back; `None` when no layer slides.
         attention_scale: factor on the attention scores.
+        longest: most tokens of prompt and answer together; `None` when the config names no limit.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Architecture:
     layer_types: tuple[str, ...]
     rope: dict[str, tuple[torch.Tensor, float]]
     window: int | None
+    longest: int | None
 
     @property
     def gemma(self) -> bool:
@@ -79,12 +82,14 @@ class Architecture:
     def from_config(cls, config: dict[str, Any]) -> Architecture | None:
         """The architecture described by a Hugging Face config, or `None` when only the generic route can run it."""
         kind = config["model_type"]
-        if kind not in LEAN_KINDS or config.get("attn_logit_softcapping") or config.get("final_logit_softcapping"):
+        if kind not in LEAN_KINDS or not _plain(config, kind):
             return None
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
         head_dim = config.get("head_dim") or hidden // heads
         layers = config["num_hidden_layers"]
         layer_types = _layer_types(config, kind, layers)
+        if len(layer_types) != layers or not set(layer_types) <= set(_LAYER_TYPES):
+            return None
         rope = {name: _rope(config, name, head_dim) for name in dict.fromkeys(layer_types)}
         if any(frequencies is None for frequencies in rope.values()):
             return None
@@ -105,7 +110,21 @@ class Architecture:
             layer_types=layer_types,
             rope={name: found for name, found in rope.items() if found is not None},
             window=config.get("sliding_window") if "sliding_attention" in layer_types else None,
+            longest=config.get("max_position_embeddings"),
         )
+
+
+def _plain(config: dict[str, Any], kind: str) -> bool:
+    """Whether activation, attention and logits are those that `LeanHost` computes."""
+    if config.get("attn_logit_softcapping") or config.get("final_logit_softcapping"):
+        return False
+    activation = "gelu_pytorch_tanh" if kind == "gemma3_text" else "silu"
+    if any(config.get(name, activation) != activation for name in ("hidden_act", "hidden_activation")):
+        return False
+    if config.get("use_bidirectional_attention"):
+        return False
+    # Which layers of a Qwen slide is then a rule of its own, with `max_window_layers`.
+    return bool(config.get("layer_types")) or not (kind in ("qwen2", "qwen3") and config.get("use_sliding_window"))
 
 
 def _layer_types(config: dict[str, Any], kind: str, layers: int) -> tuple[str, ...]:

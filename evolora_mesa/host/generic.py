@@ -26,7 +26,7 @@ from evolora_mesa.host.sampling import choose_tokens
 from evolora_mesa.host.sites import HEAD_LAYER, Site
 from evolora_mesa.host.tiles import choose_tile_size, tile_rows
 from evolora_mesa.host.trace import TokenTrace
-from evolora_mesa.host.weights import shuffled_weights
+from evolora_mesa.host.weights import redrawn_weights
 
 __all__ = ["GenericHost", "decode_generic", "load_generic"]
 
@@ -245,7 +245,7 @@ def load_generic(
 
     Args:
         dtype: of the weights; `None` for the one they are stored in.
-        random_weights: the negative control, `shuffled_weights`.
+        random_weights: the negative control, `redrawn_weights`.
 
     Raises:
         HostError: transformers cannot make a causal language model of it, or weights are missing.
@@ -267,7 +267,7 @@ def load_generic(
     if random_weights:
         with torch.no_grad():
             weights = dict(model.named_parameters())
-            for name, noise in shuffled_weights(weights, seed=0).items():
+            for name, noise in redrawn_weights(weights, seed=0).items():
                 weights[name].copy_(noise)
     return GenericHost(model.to(device))
 
@@ -286,18 +286,7 @@ def decode_generic(
     """`decode_rows` for a generic host: the same answers from the same arguments.
 
     A trace's ``residual`` is the input of the head.
-
-    Raises:
-        HostError: prompt and answer are longer than the host can read.
     """
-    longest = max(map(len, rows.prompts)) + max_new
-    if host.longest is not None and longest > host.longest:
-        raise HostError(
-            "prompt and answer are longer than the host can read",
-            expected=f"at most {host.longest} tokens",
-            got=longest,
-            do="Lower host.max_new_tokens or shorten the prompts.",
-        )
     owners, keys = rows.owners.to(host.device), rows.keys.to(host.device)
     row, tile_owners, writing = tile_rows(owners, choose_tile_size(owners))
 

@@ -33,6 +33,8 @@ GROUPS: Final = {
     "down": ("mlp.down_proj",),
 }
 
+_FIRST_POSITIONS: Final = 2048  # of the rotation tables, which double when a longer text comes
+
 WriteCache = Callable[[int, torch.Tensor, torch.Tensor], None]
 # By layer type, cosine and signed sine ``[rows, 1, head_dim]`` of a pass's positions; made once for all layers.
 Turns = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -82,6 +84,11 @@ class LeanHost:
     @property
     def dtype(self) -> torch.dtype:
         return self.embedding.dtype
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of prompt and answer together; `None` when the config names no limit."""
+        return self.arch.longest
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -205,7 +212,7 @@ class LeanHost:
         """
         prompts, length = ids.shape
         arch, last_layer = self.arch, self.arch.layers - 1
-        turns = self.turns(torch.arange(length, device=ids.device).repeat(prompts))
+        turns = self.turns(torch.arange(length, device=ids.device).repeat(prompts), length)
         x = self.embed(ids.reshape(-1))
         for index in range(last_layer):
             attended = self._attend(index, x, turns, prompts, length, adapters, write)
@@ -249,7 +256,7 @@ class LeanHost:
             The residual stream behind the last layer, ``[rows, hidden]``.
         """
         arch, rows = self.arch, tokens.shape[0]
-        x, turns = self.embed(tokens), self.turns(positions)
+        x, turns = self.embed(tokens), self.turns(positions, column + 1)  # no row is ahead of its column
         flat_bias = bias.view(rows * arch.kv_heads, 1, -1)
         for index in range(arch.layers):
             qk, value = self.queries_keys_values(index, x, turns, adapters)
@@ -267,7 +274,7 @@ class LeanHost:
     def forward(self, ids: torch.Tensor, adapters: BoundAdapters | None = None) -> torch.Tensor:
         """Teacher forcing: ``ids [rows, length]``, right padded -> logits ``[rows, length, vocab]``. Differentiable."""
         rows, length = ids.shape
-        turns = self.turns(torch.arange(length, device=ids.device).repeat(rows))
+        turns = self.turns(torch.arange(length, device=ids.device).repeat(rows), length)
         x = self.embed(ids.reshape(-1))
         for index in range(self.arch.layers):
             attended = self._attend(index, x, turns, rows, length, adapters, None)
@@ -321,19 +328,24 @@ class LeanHost:
             self._masks[length] = mask.repeat(self.arch.query_groups, 1)
         return self._masks[length]
 
-    def turns(self, positions: torch.Tensor) -> Turns:
-        """The rotations at the given ``positions [rows]``."""
-        return {kind: self._turns_of(kind, positions) for kind in dict.fromkeys(self.arch.layer_types)}
+    def turns(self, positions: torch.Tensor, length: int) -> Turns:
+        """The rotations at the given ``positions [rows]``, all below ``length``."""
+        return {kind: self._turns_of(kind, positions, length) for kind in dict.fromkeys(self.arch.layer_types)}
 
-    def _turns_of(self, layer_type: str, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if layer_type not in self._rope_tables:
-            frequencies, scaling = self.arch.rope[layer_type]
-            longest = 2048 if self.arch.window is None else max(2048, self.arch.window)
-            angles = torch.outer(torch.arange(longest).float(), frequencies.float())
-            cos, sin = angles.cos() * scaling, angles.sin() * scaling
-            self._rope_tables[layer_type] = (
-                torch.cat([cos, cos], -1).to(self.device, self.dtype),
-                torch.cat([-sin, sin], -1).to(self.device, self.dtype),
-            )
-        cos, sin = self._rope_tables[layer_type]
+    def _turns_of(self, layer_type: str, positions: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        table = self._rope_tables.get(layer_type)
+        if table is None or table[0].shape[0] < length:
+            table = self._rope_tables[layer_type] = self._rope_table(layer_type, length)
+        cos, sin = table
         return cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)
+
+    def _rope_table(self, layer_type: str, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosine and signed sine ``[positions, head_dim]`` for at least ``length`` positions."""
+        frequencies, scaling = self.arch.rope[layer_type]
+        positions = max(_FIRST_POSITIONS, 1 << (length - 1).bit_length())
+        angles = torch.outer(torch.arange(positions).float(), frequencies.float())
+        cos, sin = angles.cos() * scaling, angles.sin() * scaling
+        return (
+            torch.cat([cos, cos], -1).to(self.device, self.dtype),
+            torch.cat([-sin, sin], -1).to(self.device, self.dtype),
+        )

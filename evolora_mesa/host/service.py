@@ -20,7 +20,7 @@ from evolora_mesa.host.lean import LeanHost
 from evolora_mesa.host.sites import Site, lean_sites, resolve_sites
 from evolora_mesa.host.text import TextCodec
 from evolora_mesa.host.trace import FlatTrace, TokenTrace
-from evolora_mesa.host.weights import host_from_tensors, read_tensors, shuffled_weights
+from evolora_mesa.host.weights import host_from_tensors, read_tensors, redrawn_weights
 from evolora_mesa.shipped import shipped_folder
 
 __all__ = ["Answers", "Host", "HostService", "Request", "Route"]
@@ -116,21 +116,20 @@ class HostService:
             dtype: ``"float32"``, ``"bfloat16"``, or ``"auto"`` for the one that the weights are stored in.
             threads: torch threads on a CPU; `None` leaves them alone.
             tuned: apply `host.cpu.tune_cpu` when on a CPU.
-            random_weights: the negative control, `shuffled_weights`.
+            random_weights: the negative control, `redrawn_weights`.
             route: ``"lean"`` is our own decoder, ``"generic"`` the one of transformers, ``"auto"`` the lean one
                 where it knows the architecture.
 
         Raises:
             ConfigError: no such route.
-            HostError: the folder is missing, incomplete, not a causal language model, or not one for the route.
+            HostError: the folder is missing, incomplete, not a causal language model, or not one for the route; or the
+                device is not there.
         """
         if route not in get_args(Route):
             raise ConfigError("no such route", expected=" or ".join(get_args(Route)), got=route)
+        chosen = _find_device(device)
         folder = find_host(path)
         config = read_config(folder)
-        chosen = (
-            torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
-        )
         if chosen.type == "cpu" and tuned:
             tune_cpu(threads=threads)
         elif chosen.type == "cpu" and threads is not None:
@@ -151,7 +150,7 @@ class HostService:
         codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
         tensors = read_tensors(folder)
         if random_weights:
-            tensors = shuffled_weights(tensors, seed=0)
+            tensors = redrawn_weights(tensors, seed=0)
         number_format = _DTYPES.get(dtype) or tensors["model.embed_tokens.weight"].dtype
         host = host_from_tensors(arch, tensors, dtype=number_format, device=chosen)
         return cls(host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb)
@@ -189,7 +188,7 @@ class HostService:
             trace: filled with the activities that a local learning rule needs.
 
         Raises:
-            HostError: a slot other than `BARE` without a bank.
+            HostError: a slot other than `BARE` without a bank, or a prompt that leaves no room for the answer.
         """
         if not requests:
             return Answers([], [], [], torch.zeros(0))
@@ -221,7 +220,19 @@ class HostService:
         max_new_tokens: int,
         trace: TokenTrace | None = None,
     ) -> Decoded:
-        """The token level of `answer`: ``slots [rows]``, token lists, ``keys [rows]`` -> `Decoded`."""
+        """The token level of `answer`: ``slots [rows]``, token lists, ``keys [rows]`` -> `Decoded`.
+
+        Raises:
+            HostError: prompt and answer are longer than the host can read.
+        """
+        length = max(map(len, prompts)) + max_new_tokens
+        if self.host.longest is not None and length > self.host.longest:
+            raise HostError(
+                "prompt and answer are longer than the host can read",
+                expected=f"at most {self.host.longest} tokens",
+                got=length,
+                do="Lower host.max_new_tokens or shorten the prompts.",
+            )
         tokens = torch.full((slots.numel(), max_new_tokens), -1)
         log_probability = torch.zeros(slots.numel())
         for chunk in self._chunks(slots, prompts, max_new_tokens):
@@ -263,6 +274,18 @@ class HostService:
             logits = self.host.forward(torch.tensor(prompt, device=self.host.device))[0, -1, :20].float().cpu()
         rounded = ",".join(f"{value:.3f}" for value in logits.tolist())
         return {"weights": self.host.weight_hash(), "logits": hashlib.sha256(rounded.encode()).hexdigest()}
+
+
+def _find_device(name: str) -> torch.device:
+    """The device of a name that `HostService.load` takes, tried out."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError) as error:  # AssertionError: a build of torch without CUDA
+        raise HostError("no such device here", where="host.device", got=name, do="Set host.device to auto.") from error
+    return device
 
 
 def find_host(path: str | Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,20 +12,17 @@ from evolora_mesa.errors import HostError
 from evolora_mesa.host.architecture import Architecture
 from evolora_mesa.host.lean import GROUPS, Layer, LeanHost
 
-__all__ = ["host_from_tensors", "read_tensors", "shuffled_weights", "tensors_from_host"]
+__all__ = ["host_from_tensors", "read_tensors", "redrawn_weights", "tensors_from_host"]
 
 
 def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
     """All tensors of a Hugging Face folder by name, from one safetensors file or from the shards of an index.
 
     Raises:
-        HostError: no safetensors file, or a damaged one.
+        HostError: no safetensors file, or a damaged one, or a damaged index.
     """
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    else:
-        files = ["model.safetensors"]
+    files = _indexed_files(index) if index.is_file() else ["model.safetensors"]
     tensors: dict[str, torch.Tensor] = {}
     for name in files:
         path = folder / name
@@ -42,6 +39,24 @@ def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
         except SafetensorError as error:
             raise HostError("host weights cannot be read", where=path, got=str(error)) from error
     return tensors
+
+
+def _indexed_files(index: Path) -> list[str]:
+    """The files that an index names, which must lie beside it."""
+    try:
+        found = json.loads(index.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise HostError("index of the host weights cannot be read", where=index, got=str(error)) from error
+    weight_map = found.get("weight_map") if isinstance(found, dict) else None
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise HostError("index of the host weights names no files", where=index, expected="a weight_map")
+    for name in weight_map.values():
+        # Windows' rules know every separator, and drives.
+        if not isinstance(name, str) or name in ("", "..") or PureWindowsPath(name).name != name:
+            raise HostError(
+                "index of the host weights names a file elsewhere", where=index, expected="plain file names", got=name
+            )
+    return sorted(set(weight_map.values()))
 
 
 def host_from_tensors(
@@ -124,7 +139,7 @@ def tensors_from_host(host: LeanHost) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
-def shuffled_weights(tensors: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
+def redrawn_weights(tensors: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
     """The negative control: the same host with every matrix redrawn as noise of the same mean and spread."""
     generator = torch.Generator().manual_seed(seed)
     return {

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from small_hosts import DEFAULT_SITES, WINDOW, filled_bank, load_service
 
 from evolora_mesa.errors import HostError
-from evolora_mesa.host import Request
+from evolora_mesa.host import HostService, Request
 
 
 @pytest.fixture
@@ -119,6 +119,31 @@ def test_a_shard_that_is_missing(folder: Path) -> None:
     assert "model-00001-of-00001" in refused(folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", "weight_map"),
+        ("{}", "weight_map"),
+        ('{"weight_map": []}', "weight_map"),
+        ('{"weight_map": {}}', "weight_map"),
+    ],
+    ids=["cut", "deep", "list", "bare", "no-map", "empty-map"],
+)
+def test_a_damaged_index(text: str, why: str, folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(text)
+    assert why in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["../host/model.safetensors", "..", ".", "", "/etc/passwd", "a\\b", "C:b", "./a", 3, ["a"]]
+)
+def test_an_index_that_names_files_elsewhere(name: object, folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"model.norm.weight": name}}))
+    assert "plain file names" in refused(folder)
+
+
 def test_shards_are_read_as_one(folder: Path) -> None:
     whole = load_service(folder).fingerprint()
     tensors = load_file(folder / "model.safetensors")
@@ -139,4 +164,29 @@ def test_a_prompt_that_overflows_the_sliding_window(host_folder: Callable[[str],
     service.answer([Request(0, "a"), Request(1, "x" * 50)], bank, max_new_tokens=room)
     with pytest.raises(HostError, match="sliding") as caught:
         service.answer([Request(0, "a"), Request(1, "x" * 50)], bank, max_new_tokens=room + 1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("route", ["lean", "generic"])
+def test_a_prompt_that_leaves_no_room_for_the_answer(
+    route: str, host_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = load_service(host_folder("qwen3"), route=route)
+    assert service.host.longest == 512
+    requests = [Request(0, "a"), Request(0, "x" * 50)]
+    room = 512 - max(map(len, service.codec.encode([request.prompt for request in requests])))
+    service.codec.stop = torch.ones_like(service.codec.stop)  # the first token ends every answer
+    service.answer(requests, max_new_tokens=room)
+    monkeypatch.setattr(service, "_chunks", lambda *arguments: pytest.fail("it was begun"))
+    with pytest.raises(HostError, match="at most 512 tokens, got 513") as caught:
+        service.answer(requests, max_new_tokens=room + 1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "tpu", "", "cuda", "mps"])
+def test_a_device_that_is_not_there(device: str, folder: Path) -> None:
+    if (device == "cuda" and torch.cuda.is_available()) or (device == "mps" and torch.backends.mps.is_available()):
+        pytest.skip(f"{device} is there")
+    with pytest.raises(HostError, match=r"\(host\.device\).*Set host\.device to auto\.") as caught:
+        HostService.load(folder, device=device)
     assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 from small_hosts import PROMPTS, naive_logits
 
-from evolora_mesa.host import HostService, Request
+from evolora_mesa.host import HostService, Request, sampling
 from evolora_mesa.host.sampling import choose_tokens, uniforms
 
 KEYS = st.integers(-(2**63), 2**63 - 1)
@@ -63,6 +63,16 @@ def test_sampled_frequencies_are_those_of_the_softmax(temperature: float) -> Non
     assert statistic < limit
     assert torch.allclose(choice.probabilities[0], wanted)
     assert torch.allclose(choice.log_probability, wanted[choice.tokens].log(), atol=1e-5)
+
+
+def test_a_number_that_rounds_to_one_chooses_no_impossible_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = 1 - 2.0**-26
+    assert float(torch.tensor(number)) == 1.0
+    monkeypatch.setattr(sampling, "uniforms", lambda keys, step: torch.full(keys.shape, number, dtype=torch.float64))
+    impossible = torch.full((64, 3), float("-inf"))
+    logits = torch.cat([torch.randn(64, 9, generator=torch.Generator().manual_seed(0)), impossible], 1)
+    choice = choose_tokens(logits, 1.0, torch.zeros(64, dtype=torch.long), 0)
+    assert set(choice.tokens.tolist()) == {8}
 
 
 def test_first_tokens_of_a_host_follow_its_own_distribution(service: HostService) -> None:

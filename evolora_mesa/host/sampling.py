@@ -59,7 +59,7 @@ def choose_tokens(logits: torch.Tensor, temperature: float, keys: torch.Tensor, 
         # The sum ends a rounding error beside 1, so the number is stretched to the sum's own end.
         end = cumulative[:, -1:]
         # In float32 the number can round to 1, and at the very end only what is never drawn is left.
-        target = torch.minimum(uniforms(keys, step).float().unsqueeze(1) * end, end)
+        target = torch.minimum(uniforms(keys, step).float().unsqueeze(1) * end, end.nextafter(torch.zeros_like(end)))
         tokens = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp_(max=logits.shape[-1] - 1)
     chosen = probabilities.gather(1, tokens.unsqueeze(1)).squeeze(1)
     return Choice(tokens, chosen.clamp(min=1e-30).log(), probabilities)

@@ -14,6 +14,7 @@ from mesa import DataCollector
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.economy import Ledger, Tariff, half_success_price, settle_claims
+from evolora_mesa.errors import ConfigError
 from evolora_mesa.forage import Beliefs
 from evolora_mesa.ground import ground_of
 from evolora_mesa.host import HostService, Request
@@ -72,6 +73,18 @@ def host_for(config: WorldConfig) -> HostService:
     )
 
 
+def _check_answers_fit(config: WorldConfig, service: HostService) -> None:
+    """Refuse answers that leave no room for a prompt, before anything is written."""
+    longest = service.host.longest
+    if longest is not None and config.host.max_new_tokens >= longest:
+        raise ConfigError(
+            "answers are longer than the host can read",
+            where="host.max_new_tokens",
+            expected=f"less than {longest}",
+            got=config.host.max_new_tokens,
+        )
+
+
 class EcologyModel(mesa.Model):
     """A population of adapters that earn their living by answering tasks through one frozen host.
 
@@ -110,6 +123,7 @@ class EcologyModel(mesa.Model):
         self.streams = Streams(seed)
         self._generator = torch.Generator().manual_seed(self.streams.integer("weights"))
         self.host = host if host is not None else host_for(self.config)
+        _check_answers_fit(self.config, self.host)
         self._build_ground()
         self._build_population()
         self.accuracy = float("nan")  # nothing was answered yet

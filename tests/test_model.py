@@ -395,3 +395,8 @@ def test_return_on_investment_is_earned_over_spent(petri: HostService) -> None:
     assert organelle.roi == organelle.earned / organelle.spent
     enrich(model, organelle, 1.0)
     assert agents(model)[0][5] == organelle.energy
+
+
+def test_answers_that_leave_no_room_for_a_prompt_are_refused_at_the_door(petri: HostService) -> None:
+    with pytest.raises(ConfigError, match=r"host\.max_new_tokens.*less than 512, got 512"):
+        tiny_world(petri, **{"host.max_new_tokens": 512})

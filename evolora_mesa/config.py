@@ -7,11 +7,12 @@ the world `ecology`. Energy has no physical unit: 1 is what one task pays at the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
+
+from evolora_mesa.config_evolution import ArchiveConfig, DiversityConfig, GateConfig, ReproductionConfig
+from evolora_mesa.settings import MOST_ENERGY, Section, Text, Texts, as_tuple, clash, repeated, setting
 
 __all__ = [
     "FAMILIES",
@@ -42,59 +43,10 @@ FamilyName = Literal[
 STYLES: tuple[str, ...] = get_args(Style)
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
 
-MOST_ENERGY = 1_000_000  # energies; keeps every account far inside the ledger's 64-bit quanta (1e-6 energy each)
 MOST_DEPTH = 6
 
 
-def setting(default: Any, text: str, *, unit: str = "", **limits: Any) -> Any:
-    """A pydantic field whose description carries the unit and the range that the field is checked against.
-
-    Args:
-        default: value, or a class (list, dict, model) that makes one.
-        text: what the setting means.
-        unit: unit of the value; empty for a pure number or a word.
-        **limits: a number's range as ``ge`` or ``gt`` with ``le`` or ``lt``, or other arguments of `Field`.
-    """
-    low = f"[{limits['ge']}" if "ge" in limits else f"({limits['gt']}" if "gt" in limits else ""
-    high = f"{limits['le']}]" if "le" in limits else f"{limits['lt']})" if "lt" in limits else ""
-    interval = f"{low}, {high}" if low and high else ""
-    facts = ", ".join(filter(None, (unit, interval and f"in {interval}")))
-    source: dict[str, Any] = {"default_factory": default} if isinstance(default, type) else {"default": default}
-    return Field(
-        description=f"{text}; {facts}" if facts else text,
-        json_schema_extra={"unit": unit, "interval": interval},
-        **source,
-        **limits,
-    )
-
-
-def clash(what: str, *names: str, expected: str, got: object) -> PydanticCustomError:
-    """The error of settings that contradict each other; ``names`` are those settings, without the section."""
-    return PydanticCustomError(
-        "clash",
-        "{what}: expected {expected}, got {got}",
-        {"what": what, "names": names, "expected": expected, "got": got},
-    )
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _repeated(values: Sequence[str]) -> str | None:
-    """The first value that occurs twice."""
-    return next((value for position, value in enumerate(values) if value in values[:position]), None)
-
-
-Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
-FamilyNames = Annotated[tuple[FamilyName, ...], BeforeValidator(_as_tuple)]
-
-
-class Section(BaseModel):
-    """Base of all settings: immutable, strict, no unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+FamilyNames = Annotated[tuple[FamilyName, ...], BeforeValidator(as_tuple)]
 
 
 class HostConfig(Section):
@@ -110,7 +62,7 @@ class HostConfig(Section):
     threads: int = setting(1, "CPU threads of torch", unit="threads", ge=1, le=256)
     tune_cpu: bool = setting(True, "let process-wide CPU settings be tuned; dropped where they cost accuracy")
     max_new_tokens: int = setting(28, "longest answer", unit="tokens", ge=1, le=4096)
-    temperature: float = setting(1.0, "sampling temperature of answers that are learned from", gt=0, le=10)
+    temperature: float = setting(1.0, "sampling temperature of answers that are learned from", ge=0.001, le=10)
     memory_mb: int = setting(
         512, "memory of the key-value cache; bounds the rows decoded at once", unit="MiB", ge=1, le=1_048_576
     )
@@ -126,6 +78,9 @@ class AdapterConfig(Section):
     rank: int = setting(4, "rank of a founder's adapter", ge=1, le=8)
     max_rank: int = setting(8, "largest rank that mutation may reach; slots are padded to it", ge=1, le=8)
     scaling: float = setting(1.0, "factor on B @ A", gt=0, le=100)
+    initial_norm: float = setting(
+        0.0, "Frobenius norm of the founders' random change of a weight; 0 starts all as the bare host", ge=0, le=1000
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -139,7 +94,7 @@ class AdapterConfig(Section):
             )
         if not self.sites:
             raise clash("no adapter site", "sites", expected="at least one linear layer", got=[])
-        if twice := _repeated(self.sites):
+        if twice := repeated(self.sites):
             raise clash("one adapter site twice", "sites", expected="every site once", got=twice)
         return self
 
@@ -162,7 +117,7 @@ class TasksConfig(Section):
         if not (self.families or self.user_families):
             raise clash("no task family", "families", expected="at least one family", got=[])
         for name, values in (("families", self.families), ("user_families", self.user_families)):
-            if twice := _repeated(values):
+            if twice := repeated(values):
                 raise clash("one task family twice", name, expected="every family once", got=twice)
         for path in self.user_families:
             module, _, found = path.partition(":")
@@ -200,7 +155,8 @@ class PopulationConfig(Section):
     """How many organelles live, and how much each works."""
 
     initial: int = setting(16, "founders", unit="organelles", ge=1, le=65_536)
-    maximum: int = setting(32, "most organelles alive at once", unit="organelles", ge=1, le=65_536)
+    minimum: int = setting(8, "below this the archive's elites come back", unit="organelles", ge=0, le=65_536)
+    maximum: int = setting(32, "most organelles alive at once, trials included", unit="organelles", ge=1, le=65_536)
     episodes: int = setting(8, "tasks of each organelle in a generation", unit="episodes", ge=1, le=256)
 
     @model_validator(mode="after")
@@ -238,6 +194,9 @@ class EconomyConfig(Section):
     )
     endowment: float = setting(2.0, "energy that a founder starts with", unit="energy", ge=0, le=MOST_ENERGY)
     grace: int = setting(3, "unpaid tickets before an organelle is bankrupt", unit="tickets", ge=0, le=1_000_000)
+    deaths: Literal["bankrupt", "random"] = setting(
+        "bankrupt", "who dies when somebody is bankrupt; random takes as many at random and is a control"
+    )
     protected_age: int = setting(8, "age below which no organelle dies of debt", unit="generations", ge=0, le=1_000_000)
 
     @model_validator(mode="after")
@@ -277,9 +236,11 @@ class PlasticityConfig(Section):
     )
     optimizer: Literal["adam", "sgd"] = setting("adam", "what turns an update direction into a step")
     learning_rate: float = setting(0.01, "first step size", gt=0, le=10)
-    half_life: float = setting(60.0, "updates after which the rate has halved", unit="updates", gt=0, le=1_000_000_000)
-    beta1: float = setting(0.9, "adam: memory of its mean", ge=0, lt=1)
-    beta2: float = setting(0.98, "adam: memory of its variance", ge=0, lt=1)
+    half_life: float = setting(
+        60.0, "updates after which the rate has halved", unit="updates", ge=0.001, le=1_000_000_000
+    )
+    beta1: float = setting(0.9, "adam: memory of its mean", ge=0, le=0.999)
+    beta2: float = setting(0.98, "adam: memory of its variance", ge=0, le=0.99999)
     clip: float = setting(1.0, "sgd: largest norm of an update direction", gt=0, le=1_000_000)
     baseline_memory: float = setting(
         0.9, "memory of the expected reward that a reward is held against", unit="per 8 episodes", ge=0, lt=1
@@ -292,33 +253,8 @@ class PlasticityConfig(Section):
     rollback_drop: float = setting(
         0.25, "fall of the rolling score that restores the best weights", unit="reward", gt=0, le=1
     )
-    perturbation: float = setting(0.05, "evolution_strategy: standard deviation of a perturbation", gt=0, le=10)
+    perturbation: float = setting(0.05, "evolution_strategy: standard deviation of a perturbation", ge=0.0001, le=10)
     pairs: int = setting(4, "evolution_strategy: antithetic pairs in an update", unit="pairs", ge=1, le=128)
-
-
-class ReproductionConfig(Section):
-    """When an organelle bears a mutated copy of itself, and how the copy differs."""
-
-    enabled: bool = setting(True, "organelles reproduce")
-    threshold: float = setting(4.0, "energy at which an organelle reproduces", unit="energy", gt=0, le=MOST_ENERGY)
-    share: float = setting(0.5, "share of the parent's energy that the child gets", gt=0, lt=1)
-    cost: float = setting(0.2, "energy that a birth costs", unit="energy", ge=0, le=MOST_ENERGY)
-    strength: float = setting(0.03, "noise relative to the singular values of the adapter", ge=0, le=1)
-    rank_change: float = setting(
-        0.1, "chance that a child's rank is one more or one less", unit="probability", ge=0, le=1
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.cost > self.threshold:
-            raise clash(
-                "a birth costs more than its parent must own",
-                "cost",
-                "threshold",
-                expected=f"at most reproduction.threshold = {self.threshold}",
-                got=self.cost,
-            )
-        return self
 
 
 class WorldConfig(Section):
@@ -334,7 +270,10 @@ class WorldConfig(Section):
     economy: EconomyConfig = setting(EconomyConfig, "energy")
     forage: ForageConfig = setting(ForageConfig, "the choice of a cell")
     plasticity: PlasticityConfig = setting(PlasticityConfig, "learning within a life")
-    reproduction: ReproductionConfig = setting(ReproductionConfig, "births")
+    reproduction: ReproductionConfig = setting(ReproductionConfig, "births and merges")
+    gate: GateConfig = setting(GateConfig, "the test of children")
+    archive: ArchiveConfig = setting(ArchiveConfig, "the best of every niche")
+    diversity: DiversityConfig = setting(DiversityConfig, "guards, tuners and relief")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -60,7 +60,17 @@ def test_every_shipped_config_loads_and_bears_its_own_name(name):
 
 
 def test_the_shipped_worlds_are_what_their_names_say():
-    assert sorted(shipped_configs()) == ["ecology", "frozen", "random_host", "single", "smoke"]
+    assert sorted(shipped_configs()) == [
+        "ecology",
+        "frozen",
+        "neutral_shadow",
+        "no_archive",
+        "no_learning",
+        "no_merge",
+        "random_host",
+        "single",
+        "smoke",
+    ]
     ecology, frozen, single = load_config("ecology"), load_config("frozen"), load_config("single")
     for world in (frozen, single):
         assert (world.population.initial, world.population.maximum) == (1, 1)
@@ -101,7 +111,7 @@ def test_every_setting_is_described_and_every_number_has_a_range():
     for row in schema_rows():
         assert len(row.description) > 5, row
         if "number" in row.type and not row.type.startswith(("list", "table")):
-            assert re.search(r"in [\[(]\d+, \d+[\])]$", row.description), row
+            assert re.search(r"in [\[(][\d.]+, [\d.]+[\])]$", row.description), row
 
 
 def test_the_table_of_settings_gives_name_type_default_and_description():
@@ -130,6 +140,24 @@ def test_numbers_are_strict_and_finite(value):
 # ------------------------------------------------------------------------------------------------- round trip
 
 
+BOUNDED = {  # ranges that overlap with the defaults of the settings that they depend on
+    "host.temperature": (0.001, 10),
+    "reproduction.floor": (2, 16),
+    "reproduction.floor_low": (0.5, 4),
+    "reproduction.floor_high": (16, 1000),
+    "reproduction.strength": (0.005, 0.5),
+    "reproduction.strength_low": (0.001, 0.005),
+    "reproduction.strength_high": (0.5, 1),
+    "gate.window": (24, 96),
+    "gate.window_low": (1, 24),
+    "gate.window_high": (96, 4096),
+    "diversity.plateau_window": (8, 100),
+    "archive.evidence": (1, 100),
+    "plasticity.half_life": (1, 1000),
+    "plasticity.perturbation": (0.0001, 10),
+}
+
+
 def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
     """Any legal value, as far as a single setting can tell."""
     texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
@@ -138,6 +166,11 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         "host.dtype": ["float32", "bfloat16", "auto"],
         "plasticity.optimizer": ["adam", "sgd"],
         "plasticity.rule": ["three_factor", "reinforce", "hebbian", "none"],
+        "economy.deaths": ["bankrupt", "random"],
+        "reproduction.selection": ["energy", "tournament", "rank", "lexicase", "fitness_sharing", "random"],
+        "reproduction.operator": ["svd", "ties", "slerp", "uniform", "task_aware"],
+        "reproduction.mutations": [["svd"], ["rank", "toggle"], ["rotation", "gaussian"]],
+        "archive.cost_edges": [[], [3.0], [0.5, 7.25]],
     }
     if name in choices:
         return st.sampled_from(choices[name])
@@ -153,14 +186,19 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         return st.integers(1, default)  # type: ignore[arg-type]
     if name in ("population.maximum", "population.episodes"):
         return st.integers(32, 256)
+    if name in BOUNDED:
+        low, high = BOUNDED[name]
+        return st.integers(low, high) if isinstance(default, int) else st.floats(low, high)
     if name == "adapter.max_rank":
         return st.integers(4, 8)
     if isinstance(default, int):
         return st.integers(1, 6 if name == "tasks.depths" else 100)
     if name in ("economy.price_low", "reproduction.cost"):
         return st.floats(0, 0.5)
-    if name in ("economy.price_high", "reproduction.threshold"):
+    if name == "economy.price_high":
         return st.floats(1, 1e6)
+    if name == "diversity.relief":
+        return st.floats(1, 10)
     return st.floats(1e-300, 0.999, exclude_min=True)
 
 
@@ -171,8 +209,6 @@ def worlds(draw: st.DrawFn) -> WorldConfig:
         "tasks.styles",
         "tasks.cell_styles",
         "tasks.user_families",
-        "adapter.initial",
-        "reproduction.operator",
     }
     chosen = draw(st.lists(st.sampled_from(sorted(names.keys() - fixed)), unique=True, max_size=12))
     world = load_config("ecology", {name: draw(_value_for(name, names[name]), label=name) for name in chosen})
@@ -337,7 +373,12 @@ BAD_FILES: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "rank above the largest": ("adapter: {rank: 6, max_rank: 4}\n", ["adapter.max_rank = 4, got 6"]),
     "prices swapped": ("economy: {price_low: 2}\n", ["at most economy.price_high = 1.0, got 2.0"]),
-    "birth too dear": ("reproduction: {cost: 5}\n", ["at most reproduction.threshold = 4.0"]),
+    "birth too dear": ("reproduction: {cost: 5}\n", ["at most reproduction.floor_low = 2.0"]),
+    "floor out of its bounds": ("reproduction: {floor: 99}\n", ["outside its own bounds", "2.0 to 16.0", "99"]),
+    "window out of its bounds": ("gate: {window: 1}\n", ["outside its own bounds", "24 to 96"]),
+    "no mutation": ("reproduction: {mutations: []}\n", ["no kind of mutation"]),
+    "a mutation twice": ("reproduction: {mutations: [svd, svd]}\n", ["one kind of mutation twice", "svd"]),
+    "cost bins descend": ("archive: {cost_edges: [9, 3]}\n", ["cost bounds do not ascend"]),
     "too many pairs": (
         "plasticity: {rule: evolution_strategy, pairs: 5}\n",
         ["population.episodes / 2 = 4 pairs, got 5"],

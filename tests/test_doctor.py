@@ -100,12 +100,12 @@ def test_torch_tells_its_build_and_its_threads():
 
 @pytest.mark.parametrize(("free", "ok"), [(None, True), (0.2 * doctor.GIB, False), (4 * doctor.GIB, True)])
 def test_little_memory_is_a_finding_and_unknown_memory_is_not(monkeypatch, free, ok):
-    monkeypatch.setattr(doctor, "_free_memory", lambda: free)
+    monkeypatch.setattr(doctor, "free_memory", lambda: free)
     assert doctor._check_memory().ok is ok
 
 
 def test_free_memory_is_a_plausible_number_of_bytes():
-    free = doctor._free_memory()
+    free = doctor.free_memory()
     assert free is None or 2**20 < free < 2**50
 
 

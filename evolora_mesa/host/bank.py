@@ -15,9 +15,11 @@ import torch
 from evolora_mesa.errors import AdapterError
 from evolora_mesa.host.factors import FusedAdapters, fuse
 from evolora_mesa.host.sites import Site
+from evolora_mesa.memory import GIB, free_memory
 
 __all__ = ["BARE", "AdapterBank"]
 
+_KEPT: Final = 4  # times a bank's memory: itself, and what learning keeps of it, two moments and the best weights
 BARE: Final = 0  # the slot of the bare host: always zero, never allocated, written or freed
 
 
@@ -32,6 +34,9 @@ class AdapterBank:
         max_rank: largest rank a slot can have.
         scaling: factor on every ``B @ A``.
         device, dtype: of all tensors; the host's.
+
+    Raises:
+        AdapterError: no site, no slot, no rank, or more than the memory of the device holds.
 
     Attributes:
         a: by site name, ``[capacity, max_rank, d_in]``.
@@ -51,7 +56,11 @@ class AdapterBank:
     ) -> None:
         if not sites:
             raise AdapterError("an adapter needs a site", where="adapter.sites", do="Name at least one linear layer.")
+        for name, value in (("capacity", capacity), ("max_rank", max_rank)):
+            if value < 1:
+                raise AdapterError("adapter bank of no size", where=name, expected="at least 1", got=value)
         self.sites = tuple(sites)
+        _check_memory(self.sites, capacity, max_rank, torch.device(device), dtype)
         self.capacity, self.max_rank, self.scaling = capacity, max_rank, scaling
         self.a = {s.name: torch.zeros(capacity, max_rank, s.d_in, device=device, dtype=dtype) for s in sites}
         self.b = {s.name: torch.zeros(capacity, s.d_out, max_rank, device=device, dtype=dtype) for s in sites}
@@ -63,14 +72,21 @@ class AdapterBank:
     def device(self) -> torch.device:
         return self.a[self.sites[0].name].device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.a[self.sites[0].name].dtype
+
     def used_slots(self) -> list[int]:
         """Allocated slots in ascending order, without the bare host's."""
         return self._used.nonzero().flatten().tolist()[1:]
 
     # ------------------------------------------------------------------ slots
 
-    def allocate(self, count: int, rank: int, generator: torch.Generator) -> torch.Tensor:
+    def allocate(self, count: int, rank: int, generator: torch.Generator, *, norm: float = 0.0) -> torch.Tensor:
         """Take ``count`` free slots for fresh adapters: A normal with variance 1/d_in, B zero, so ΔW = 0.
+
+        Args:
+            norm: Frobenius norm of ΔW per site; above 0, B is drawn at random too.
 
         Returns:
             ``[count]`` slot numbers, ascending.
@@ -96,6 +112,12 @@ class AdapterBank:
             self.a[site.name][slots, :rank] = noise.to(self.a[site.name])
             self.b[site.name][slots] = 0.0
         self.ranks[slots] = rank
+        if norm > 0:
+            for place, site in enumerate(self.sites):
+                noise = torch.randn(count, site.d_out, rank, generator=generator)
+                self.b[site.name][slots, :, :rank] = noise.to(self.b[site.name])
+                size = self.norms(slots)[:, place, None, None].clamp(min=1e-12)
+                self.b[site.name][slots] *= (norm / size).to(self.b[site.name])
         return slots
 
     def free(self, slots: torch.Tensor | Sequence[int]) -> None:
@@ -109,7 +131,8 @@ class AdapterBank:
 
     def copy(self, sources: torch.Tensor | Sequence[int], targets: torch.Tensor | Sequence[int]) -> None:
         """Overwrite ``targets`` with the weights and ranks of ``sources``; both are lists of equal length."""
-        sources, targets = torch.as_tensor(sources), self._owned(targets)
+        sources, targets = torch.as_tensor(sources, dtype=torch.long), self._owned(targets)
+        self.require(sources)
         for site in self.sites:
             self.a[site.name][targets] = self.a[site.name][sources]
             self.b[site.name][targets] = self.b[site.name][sources]
@@ -117,9 +140,18 @@ class AdapterBank:
 
     def _owned(self, slots: torch.Tensor | Sequence[int]) -> torch.Tensor:
         slots = torch.as_tensor(slots, dtype=torch.long)
-        if bool((slots == BARE).any()) or not bool(self._used[slots].all()):
-            raise AdapterError("slot is not allocated", expected="allocated slots", got=slots.tolist())
+        self.require(slots, bare=False)
         return slots
+
+    def require(self, slots: torch.Tensor, *, bare: bool = True) -> None:
+        """Check that all ``slots`` are allocated, or `BARE` where ``bare``.
+
+        Raises:
+            AdapterError: another one is among them.
+        """
+        outside = (slots < (BARE if bare else BARE + 1)) | (slots >= self.capacity)
+        if bool(outside.any()) or not bool(self._used[slots].all()):
+            raise AdapterError("slot is not allocated", expected="allocated slots", got=slots.tolist())
 
     # ------------------------------------------------------------------ weights
 
@@ -190,6 +222,24 @@ class AdapterBank:
             ok &= self.a[site.name][slots].isfinite().all(-1).all(-1).cpu()
             ok &= self.b[site.name][slots].isfinite().all(-1).all(-1).cpu()
         return ok
+
+
+def _check_memory(
+    sites: Sequence[Site], capacity: int, max_rank: int, device: torch.device, dtype: torch.dtype
+) -> None:
+    """Refuse what cannot be held: memory that is only promised ends the process later, without a word."""
+    if device.type not in ("cpu", "cuda"):
+        return
+    free = free_memory() if device.type == "cpu" else torch.cuda.mem_get_info(device)[0]
+    needed = _KEPT * capacity * max_rank * sum(site.d_in + site.d_out for site in sites) * dtype.itemsize
+    if free is not None and needed > free:
+        raise AdapterError(
+            "adapters need more memory than there is",
+            where="population.maximum, adapter.sites",
+            expected=f"at most {free / GIB:.3g} GiB",
+            got=f"{needed / GIB:.3g} GiB for {capacity - 1} organelles of rank {max_rank}",
+            do="Lower population.maximum or adapter.max_rank, or name fewer sites.",
+        )
 
 
 def _check_factors(site: Site, a: torch.Tensor, b: torch.Tensor, max_rank: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ __all__ = ["CpuSettings", "tune_cpu", "tuned_cpu"]
 
 # True float32 products of this size stay near 3e-7; rounding to bfloat16 (AMX) gives about 3e-3.
 _LARGEST_ERROR = 1e-5
+# oneDNN, and torch's bridge to it once more, each keep up to 1024 compiled products, one for every shape, of about
+# 0.4 MiB. Over 20 generations of `ecology` both together held 1.2 GiB at 4.5 CPU seconds (median of 4); these hold 0.63
+# at 4.3. With 256 and 256 it was as much memory and 1.09 times the CPU time.
+_KEPT_PRODUCTS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "512", "LRU_CACHE_CAPACITY": "1"}
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -40,12 +45,16 @@ class CpuSettings:
 def tune_cpu(*, threads: int | None = 1) -> CpuSettings:
     """Apply the settings to this process; the matmul route is taken back when the probe finds it inexact.
 
+    The number of compiled products kept is read once by a process, when the route is first used.
+
     Args:
         threads: torch threads to use; `None` leaves them as they are. One is best for a batch of this size, and
             makes sums independent of the machine.
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    for variable, most in _KEPT_PRODUCTS.items():
+        os.environ.setdefault(variable, most)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     error = _probe()

@@ -10,25 +10,23 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
-from evolora_mesa.errors import HostError
+from evolora_mesa.errors import EvoloraError, HostError
 from evolora_mesa.host.decode import Decoded, Rows
 from evolora_mesa.host.factors import BoundAdapters, Capture, FusedAdapters, Key
 from evolora_mesa.host.sampling import choose_tokens
 from evolora_mesa.host.sites import HEAD_LAYER, Site
 from evolora_mesa.host.tiles import choose_tile_size, tile_rows
 from evolora_mesa.host.trace import TokenTrace
-from evolora_mesa.host.weights import redrawn_weights
 
-__all__ = ["GenericHost", "decode_generic", "load_generic"]
+__all__ = ["GenericHost", "decode_generic"]
 
 Shapes = dict[str, list[tuple[int, ...]]]  # module name -> shape of its input at every call
 
@@ -50,7 +48,7 @@ class _Pass:
 
 
 class GenericHost:
-    """A frozen transformers model. One pass at a time: the hooks read the pass under way from this object.
+    """A frozen transformers model. One pass at a time, others wait: the hooks read the one under way from this object.
 
     Args:
         model: an ``AutoModelForCausalLM``; frozen here.
@@ -75,6 +73,7 @@ class GenericHost:
         self.longest: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._pass: _Pass | None = None
+        self._turn = threading.Lock()
         self._head = model.get_output_embeddings()
         if self._head is None or _widths(self._head) is None:
             raise HostError("host has no linear output embedding", where=self.kind, do="Choose another host.")
@@ -92,6 +91,10 @@ class GenericHost:
     @property
     def dtype(self) -> torch.dtype:
         return self._model.get_input_embeddings().weight.dtype
+
+    def __deepcopy__(self, memo: object) -> GenericHost:
+        """Copies share a frozen host: the hooks belong to this object."""
+        return self
 
     def tensors(self) -> list[torch.Tensor]:
         """Every weight once, tied ones too, in a fixed order."""
@@ -141,12 +144,13 @@ class GenericHost:
         if mask is not None:
             positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -length:]
             wanted |= dict(attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1)
-        self._pass = _Pass(rows, length, adapters)
-        try:
-            out = self._model(**{name: value for name, value in wanted.items() if name in self._accepted})
-            entered = self._pass.head_input
-        finally:
-            self._pass = None
+        with self._turn:
+            self._pass = _Pass(rows, length, adapters)
+            try:
+                out = self._model(**{name: value for name, value in wanted.items() if name in self._accepted})
+                entered = self._pass.head_input
+            finally:
+                self._pass = None
         if entered is None:
             raise HostError("host does not call its output embedding", where=self.kind)
         return out, entered[:, -1]
@@ -182,17 +186,27 @@ class GenericHost:
 
     # ------------------------------------------------------------------ finding out
 
-    @torch.no_grad()
     def _probe(self) -> None:
+        """`_find_out`, with one error for all that a stranger's config can bring about."""
+        try:
+            self._find_out()
+        except EvoloraError:
+            raise
+        except Exception as error:  # another for every architecture and every setting of it
+            raise HostError(
+                "host cannot read a short prompt", where=self.kind, got=f"{type(error).__name__}: {error}"
+            ) from error
+
+    @torch.no_grad()
+    def _find_out(self) -> None:
         """Find sites, sizes, and an attention that answers padded, cached and reordered rows as if alone."""
         embeddings = self._model.get_input_embeddings().num_embeddings
         numbers = torch.arange(1, sum(_PROBE_LENGTHS) + 1) * 7919 % embeddings
         prompts = [part.tolist() for part in numbers.split(list(_PROBE_LENGTHS))]
-        try:
-            alone = [self.forward(torch.tensor([prompt], device=self.device))[:, -1] for prompt in prompts]
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise HostError("host cannot read a short prompt", where=self.kind, got=str(error)) from error
+        alone = [self.forward(torch.tensor([prompt], device=self.device))[:, -1] for prompt in prompts]
         expected = torch.cat(alone).float()
+        if not bool(expected.isfinite().all()):
+            raise HostError("host computes NaN or infinity", where=self.kind, do="Choose another host.")
         self.vocab_size = expected.shape[1]
         allowed = _PROBE_TOLERANCE if self.dtype == torch.float32 else _PROBE_TOLERANCE_HALF
         config, native, off = self._model.config, self._model.config._attn_implementation, 0.0
@@ -236,40 +250,6 @@ class GenericHost:
         last = torch.tensor([prompt[-1:] for prompt in prompts], device=self.device)
         out, _ = self.run(last[turned], None, _one_more(mask[turned]), cache)
         return out.logits[turned, -1].float()
-
-
-def load_generic(
-    folder: Path, *, dtype: torch.dtype | None, device: torch.device, random_weights: bool = False
-) -> GenericHost:
-    """The model of a Hugging Face folder, from safetensors only and without running code of the folder's own.
-
-    Args:
-        dtype: of the weights; `None` for the one they are stored in.
-        random_weights: the negative control, `redrawn_weights`.
-
-    Raises:
-        HostError: transformers cannot make a causal language model of it, or weights are missing.
-    """
-    # It costs seconds to import, and runs on the embedded host never need it.
-    from transformers import AutoModelForCausalLM
-
-    safely = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
-    options: Any = {"dtype": "auto" if dtype is None else dtype, "output_loading_info": True}
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, **options, **safely)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        raise HostError("transformers cannot load this host", where=folder, got=str(error)) from error
-    model, found = loaded
-    # transformers only warns about these, and fills them with noise.
-    absent = sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]]))
-    if absent:
-        raise HostError("host weights do not fit config.json", where=folder, got=absent[0])
-    if random_weights:
-        with torch.no_grad():
-            weights = dict(model.named_parameters())
-            for name, noise in redrawn_weights(weights, seed=0).items():
-                weights[name].copy_(noise)
-    return GenericHost(model.to(device))
 
 
 @torch.no_grad()

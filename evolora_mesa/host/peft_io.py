@@ -195,13 +195,8 @@ def _names(short: str, site: Site) -> bool:
 
 def _checked_path(folder: str | Path) -> Path:
     path = Path(folder)
-    name = path.name
-    if (
-        not _FOLDER_NAME.fullmatch(name)
-        or name.endswith(".")
-        or _DEVICE_NAMES.fullmatch(name)
-        or not str(path).isprintable()
-    ):
+    name = path.name  # only: what is above it was there before, or was chosen by the user
+    if not _FOLDER_NAME.fullmatch(name) or name.endswith(".") or _DEVICE_NAMES.fullmatch(name):
         raise AdapterError(
             "unsafe adapter folder name",
             expected="up to 64 letters, digits, dots, dashes and underscores, a letter or digit first",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import operator
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +13,19 @@ from typing import Any, Final, Literal, get_args
 
 import torch
 
-from evolora_mesa.errors import ConfigError, HostError
+from evolora_mesa.errors import AdapterError, ConfigError, HostError
 from evolora_mesa.host.architecture import Architecture, read_config
 from evolora_mesa.host.bank import BARE, AdapterBank
 from evolora_mesa.host.cpu import tune_cpu
 from evolora_mesa.host.decode import Decoded, Rows, decode_rows
-from evolora_mesa.host.generic import GenericHost, decode_generic, load_generic
+from evolora_mesa.host.folder import find_host
+from evolora_mesa.host.generic import GenericHost, decode_generic
 from evolora_mesa.host.lean import LeanHost
+from evolora_mesa.host.pretrained import load_generic
 from evolora_mesa.host.sites import Site, lean_sites, resolve_sites
 from evolora_mesa.host.text import TextCodec
 from evolora_mesa.host.trace import FlatTrace, TokenTrace
 from evolora_mesa.host.weights import host_from_tensors, read_tensors, redrawn_weights
-from evolora_mesa.shipped import shipped_folder
 
 __all__ = ["Answers", "Host", "HostService", "Request", "Route"]
 
@@ -29,6 +33,8 @@ Host = LeanHost | GenericHost
 Route = Literal["auto", "lean", "generic"]
 
 _SELF_TEST_PROMPT = "What is: 3+4\nAnswer:"
+# Finer distributions than this are greedy answers, and dividing by what float32 rounds to 0 gives none.
+_LEAST_TEMPERATURE: Final = 0.001
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -90,6 +96,7 @@ class HostService:
     ) -> None:
         self.host, self.codec, self.name = host, codec, name
         self.available_sites = list(available_sites)
+        self._site_set = frozenset(available_sites)
         self.max_rows, self.memory_mb = max_rows, memory_mb
 
     @classmethod
@@ -121,12 +128,16 @@ class HostService:
                 where it knows the architecture.
 
         Raises:
-            ConfigError: no such route.
-            HostError: the folder is missing, incomplete, not a causal language model, or not one for the route; or the
-                device is not there.
+            ConfigError: no such route, number format or number of threads.
+            HostError: the folder is missing, incomplete, damaged, not a causal language model, or not one for the
+                route; or the device is not there.
         """
         if route not in get_args(Route):
             raise ConfigError("no such route", expected=" or ".join(get_args(Route)), got=route)
+        if dtype not in (*_DTYPES, "auto"):
+            raise ConfigError("no such number format", expected=" or ".join((*_DTYPES, "auto")), got=dtype)
+        if threads is not None and threads < 1:
+            raise ConfigError("no such number of threads", expected="at least 1", got=threads)
         chosen = _find_device(device)
         folder = find_host(path)
         config = read_config(folder)
@@ -146,14 +157,34 @@ class HostService:
             generic = load_generic(folder, dtype=_DTYPES.get(dtype), device=chosen, random_weights=random_weights)
             config = {**config, "vocab_size": generic.vocab_size}  # some configs keep it one level down
             codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
-            return cls(generic, codec, generic.sites, name=str(path), max_rows=max_rows, memory_mb=memory_mb)
+            service = cls(generic, codec, generic.sites, name=str(path), max_rows=max_rows, memory_mb=memory_mb)
+            service._try_out()
+            return service
         codec = TextCodec.from_folder(folder, config, stop_at_newline=stop_at_newline)
         tensors = read_tensors(folder)
         if random_weights:
             tensors = redrawn_weights(tensors, seed=0)
-        number_format = _DTYPES.get(dtype) or tensors["model.embed_tokens.weight"].dtype
-        host = host_from_tensors(arch, tensors, dtype=number_format, device=chosen)
-        return cls(host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb)
+        host = host_from_tensors(arch, tensors, dtype=_DTYPES.get(dtype), device=chosen)
+        service = cls(host, codec, lean_sites(arch), name=str(path), max_rows=max_rows, memory_mb=memory_mb)
+        service._try_out()
+        return service
+
+    def _try_out(self) -> None:
+        """Read every printable character of ASCII once, and one short prompt.
+
+        Raises:
+            HostError: the tokenizer or the host cannot.
+        """
+        self.codec.encode([string.printable])
+        prompt = self.codec.encode([_SELF_TEST_PROMPT])[0][: self.host.longest]
+        with torch.no_grad():
+            logits = self.host.forward(torch.tensor([prompt], device=self.host.device))
+        if not bool(logits.isfinite().all()):
+            raise HostError(
+                "host computes NaN or infinity",
+                where=self.name,
+                do="Restore or download the host again, or set host.dtype to float32.",
+            )
 
     # ------------------------------------------------------------------ adapters
 
@@ -184,19 +215,22 @@ class HostService:
         Args:
             bank: the adapters; may be left out when every slot is `BARE`.
             temperature: 0 is greedy.
-            max_new_tokens: longest answer.
+            max_new_tokens: longest answer, at least 1.
             trace: filled with the activities that a local learning rule needs.
 
         Raises:
-            HostError: a slot other than `BARE` without a bank, or a prompt that leaves no room for the answer.
+            AdapterError: a slot that is not allocated, or a bank made for another host.
+            HostError: a slot other than `BARE` without a bank, a prompt that is no text or leaves no room for the
+                answer, or an argument out of range.
         """
         if not requests:
             return Answers([], [], [], torch.zeros(0))
-        slots = torch.tensor([request.slot for request in requests])
-        if bank is None and bool((slots != BARE).any()):
-            raise HostError("requests name adapter slots but there is no bank", expected="bank=...")
+        slots = _whole_numbers("slot", [request.slot for request in requests])
+        keys = _whole_numbers("key", [request.key for request in requests])
+        for request in requests:
+            if not isinstance(request.prompt, str):
+                raise HostError("prompt is not a text", where="Request.prompt", expected="str", got=request.prompt)
         prompts = self.codec.encode([request.prompt for request in requests])
-        keys = torch.tensor([request.key for request in requests])
         tokens, log_probability = self.decode(
             slots, prompts, keys, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
         )
@@ -223,8 +257,16 @@ class HostService:
         """The token level of `answer`: ``slots [rows]``, token lists, ``keys [rows]`` -> `Decoded`.
 
         Raises:
-            HostError: prompt and answer are longer than the host can read.
+            AdapterError: a slot that is not allocated, or a bank made for another host.
+            HostError: a slot other than `BARE` without a bank, prompt and answer longer than the host can read, or an
+                argument out of range.
         """
+        if not (temperature == 0 or _LEAST_TEMPERATURE <= temperature < math.inf):
+            expected = f"0, which is greedy, or at least {_LEAST_TEMPERATURE}"
+            raise HostError("no such temperature", where="temperature", expected=expected, got=temperature)
+        if max_new_tokens < 1:
+            raise HostError("answers of no length", where="max_new_tokens", expected="at least 1", got=max_new_tokens)
+        self._check_owners(slots, bank)
         length = max(map(len, prompts)) + max_new_tokens
         if self.host.longest is not None and length > self.host.longest:
             raise HostError(
@@ -256,6 +298,21 @@ class HostService:
             tokens[chunk], log_probability[chunk] = done.tokens.cpu(), done.log_probability.cpu()
         return Decoded(tokens, log_probability)
 
+    def _check_owners(self, slots: torch.Tensor, bank: AdapterBank | None) -> None:
+        if bank is None:
+            if bool((slots != BARE).any()):
+                raise HostError("requests name adapter slots but there is no bank", expected="bank=...")
+            return
+        foreign = [site.name for site in bank.sites if site not in self._site_set]
+        if foreign or (bank.device, bank.dtype) != (self.host.device, self.host.dtype):
+            raise AdapterError(
+                "adapter bank was made for another host",
+                expected=f"{self.host.dtype} on {self.host.device}, sites of {self.name}",
+                got=f"{bank.dtype} on {bank.device}, {', '.join(foreign) or 'sites that fit'}",
+                do="Make it with this host's new_bank.",
+            )
+        bank.require(slots)
+
     def _chunks(self, slots: torch.Tensor, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[torch.Tensor]:
         """Requests in runs of neighbouring owners that fit the row and memory bounds; a pure function of the list."""
         lengths = torch.tensor([len(prompt) for prompt in prompts])
@@ -276,6 +333,15 @@ class HostService:
         return {"weights": self.host.weight_hash(), "logits": hashlib.sha256(rounded.encode()).hexdigest()}
 
 
+def _whole_numbers(name: str, values: Sequence[int]) -> torch.Tensor:
+    """``[values]`` int64."""
+    try:
+        return torch.tensor([operator.index(value) for value in values], dtype=torch.int64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch's for too large a number varies
+        expected = f"whole numbers below 2**63, got {error}"
+        raise HostError("not a whole number", where=f"Request.{name}", expected=expected) from error
+
+
 def _find_device(name: str) -> torch.device:
     """The device of a name that `HostService.load` takes, tried out."""
     if name == "auto":
@@ -286,31 +352,3 @@ def _find_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, ImportError) as error:  # AssertionError: a build of torch without CUDA
         raise HostError("no such device here", where="host.device", got=name, do="Set host.device to auto.") from error
     return device
-
-
-def find_host(path: str | Path) -> Path:
-    """The folder of a host: of a shipped one by its bare name, as given (``./petri`` is never the shipped one), or of a
-    hub id.
-
-    Raises:
-        HostError: there is no such folder and no such id.
-    """
-    name = str(path)
-    shipped = shipped_folder("models") / name
-    if Path(name).name == name and shipped.is_dir():  # ahead of a folder that happens to have the name
-        return shipped
-    folder = Path(path).expanduser()
-    if folder.is_dir():
-        return folder
-    parts = name.split("/")
-    if len(parts) != 2 or not all(parts) or parts[0] in (".", "..", "~"):
-        raise HostError("host folder not found", where=path, do="Check --host, or leave it out to use petri.")
-    from huggingface_hub import snapshot_download
-
-    wanted = ["*.json", "*.safetensors", "tokenizer.model"]
-    try:
-        return Path(snapshot_download(str(path), allow_patterns=wanted))
-    except (OSError, ValueError) as error:
-        raise HostError(
-            "host is neither a folder nor a hub model that can be had", where=path, do="Check the name and the network."
-        ) from error

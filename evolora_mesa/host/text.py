@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import torch
 from tokenizers import Tokenizer
 
 from evolora_mesa.errors import HostError
+from evolora_mesa.host.folder import read_json
+from evolora_mesa.host.pretrained import load_tokenizer
 
 __all__ = ["TextCodec"]
 
@@ -23,12 +24,16 @@ class TextCodec:
         stop_ids: end-of-text tokens of the host.
         vocab_size: width of the host's logits.
         stop_at_newline: any token that holds a line break ends an answer too.
+
+    Raises:
+        HostError: the tokenizer is empty, or has words that the host does not.
     """
 
     def __init__(
         self, tokenizer: Tokenizer, stop_ids: Sequence[int], vocab_size: int, *, stop_at_newline: bool = True
     ) -> None:
-        self._tokenizer = tokenizer
+        _check_words(tokenizer, vocab_size)
+        self._tokenizer, self._vocab_size = tokenizer, vocab_size
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self.stop = torch.zeros(vocab_size, dtype=torch.bool)  # [vocab]
@@ -54,13 +59,34 @@ class TextCodec:
             except Exception as error:  # the tokenizers library raises bare Exception
                 raise HostError("tokenizer cannot be read", where=path, got=str(error)) from error
         else:
-            tokenizer = _slow_tokenizer(folder)
+            tokenizer = load_tokenizer(folder)
         return cls(tokenizer, _stop_ids(folder, config), config["vocab_size"], stop_at_newline=stop_at_newline)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token lists, with the tokenizer's own start token if it has one; an empty text is one stop token."""
+        """Token lists, with the tokenizer's own start token if it has one; an empty text is one stop token.
+
+        Raises:
+            HostError: a text that the tokenizer cannot read, or that names a special token which the host lacks.
+        """
         fallback = int(self.stop.nonzero()[0]) if bool(self.stop.any()) else 0
-        return [encoding.ids or [fallback] for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        try:
+            found = self._tokenizer.encode_batch_fast(list(texts))
+        except Exception as error:  # the tokenizers library raises bare Exception, and TypeError for half a character
+            raise HostError(
+                "text cannot be tokenized",
+                got=str(error),
+                do="Give the tokenizer an unknown-word token, or change the prompts.",
+            ) from error
+        rows = [encoding.ids or [fallback] for encoding in found]
+        highest = max(map(max, rows), default=0)
+        if highest >= self._vocab_size:
+            raise HostError(
+                "text holds a special token that the host lacks",
+                expected=f"token numbers below {self._vocab_size}",
+                got=highest,
+                do="Take it out of the prompts.",
+            )
+        return rows
 
     def encode_answer(self, text: str) -> list[int]:
         """Tokens of an answer as the host should have written it, end token included."""
@@ -72,30 +98,48 @@ class TextCodec:
         return [text.split("\n", 1)[0] for text in texts] if self._stops_at_newline else texts
 
 
-def _slow_tokenizer(folder: Path) -> Tokenizer:
-    """The fast form of a tokenizer that is stored in an older format."""
-    from transformers import AutoTokenizer
+def _check_words(tokenizer: Tokenizer, vocab_size: int) -> None:
+    """Every plain word must have its place in the host; special tokens need not (Gemma's text hosts lack the image's).
 
-    try:
-        found = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        if len(found) == len(set(found.all_special_tokens)):  # made up by transformers where no file is
-            raise ValueError("a tokenizer without words")
-        return found.backend_tokenizer
-    except (OSError, ValueError, AttributeError, ImportError) as error:
+    Raises:
+        HostError: not so, or no words at all.
+    """
+    special = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
+    words = set(tokenizer.get_vocab(with_added_tokens=True).values()) - special
+    if not words:
+        raise HostError("tokenizer has no words", do="Give the tokenizer that the host was trained with.")
+    highest = max(words)
+    if highest >= vocab_size:
         raise HostError(
-            "host has no tokenizer",
-            where=folder,
-            expected="a tokenizer.json",
-            do="Save the tokenizer into the folder with tokenizer.save_pretrained.",
-        ) from error
+            "tokenizer has more words than the host",
+            expected=f"token numbers below {vocab_size}",
+            got=highest,
+            do="Give the tokenizer that the host was trained with.",
+        )
 
 
 def _stop_ids(folder: Path, config: dict[str, Any]) -> list[int]:
-    """End-of-text tokens of ``generation_config.json``, else of ``config.json``."""
+    """End-of-text tokens of ``generation_config.json``, else of ``config.json``.
+
+    Raises:
+        HostError: there are none, or they are not tokens of the host.
+    """
     path = folder / "generation_config.json"
-    generation = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    ids = generation.get("eos_token_id", config.get("eos_token_id"))
-    ids = [ids] if isinstance(ids, int) else list(ids or [])
-    if not ids:
-        raise HostError("host names no end-of-text token", where=folder / "config.json", expected="an eos_token_id")
-    return [token for token in ids if token < config["vocab_size"]]
+    generation = read_json(path, "an object") if path.exists() else {}
+    if generation.get("eos_token_id") is None:
+        path = folder / "config.json"
+        generation = config
+    ids = generation.get("eos_token_id")
+    listed = ids if isinstance(ids, list) else [] if ids is None else [ids]
+    if not listed:
+        raise HostError("host names no end-of-text token", where=path, expected="an eos_token_id")
+    inside = [token for token in listed if type(token) is int and 0 <= token < config["vocab_size"]]
+    # Beside one that the host has, tokens beyond it do no harm: it never writes them.
+    if not inside or not all(type(token) is int and token >= 0 for token in listed):
+        raise HostError(
+            "end-of-text token is none of the host",
+            where=f"{path}, eos_token_id",
+            expected=f"whole numbers in 0 to {config['vocab_size'] - 1}",
+            got=ids,
+        )
+    return inside

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +65,26 @@ def test_a_tuned_block_puts_threads_and_route_back(fails: bool) -> None:
         assert fails
     assert torch.get_num_threads() == 2
     assert torch.get_float32_matmul_precision() == "high"
+
+
+_MANY_SHAPES = """
+import torch
+from evolora_mesa.host.cpu import tune_cpu
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+tune_cpu()
+before = resident()
+for rows in range(1, 1000):
+    torch.ones(rows, 40) @ torch.ones(40, 24)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_shapes() -> None:
+    done = subprocess.run([sys.executable, "-c", _MANY_SHAPES], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 500  # MiB; 640 without a bound, 350 with it
 
 
 def test_threads_can_be_left_alone() -> None:

@@ -415,6 +415,12 @@ def test_unsafe_names_are_refused_on_the_way_in_and_out(name: str, bank: Adapter
     assert not list(tmp_path.iterdir())
 
 
+def test_only_the_last_name_is_judged(bank: AdapterBank, tmp_path: Path) -> None:
+    folder = tmp_path / "a\nb" / " ü" / "7"
+    export_adapter(bank, 1, folder, base_model="petri")
+    import_adapter(bank, 2, folder)
+
+
 def test_a_folder_that_is_not_there_is_refused(bank: AdapterBank, tmp_path: Path) -> None:
     assert "not an adapter folder" in refused(bank, tmp_path / "nowhere")
     with pytest.raises(AdapterError, match="too long"):

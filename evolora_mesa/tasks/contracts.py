@@ -42,7 +42,7 @@ class Contracts:
         cell_styles: style of single cells, by ``(family, depth)``; wins over the family's.
 
     Raises:
-        TaskError: a style that does not exist.
+        TaskError: a style that does not exist, or a key that is no cell.
     """
 
     def __init__(
@@ -50,8 +50,11 @@ class Contracts:
     ) -> None:
         self.styles = {**DEFAULT_STYLES, **(styles or {})}
         self.cell_styles = dict(cell_styles or {})
+        for cell in self.cell_styles:
+            if not (isinstance(cell, tuple) and [type(part) for part in cell] == [str, int]):
+                raise TaskError("not a cell", where="cell_styles", expected="(family, depth)", got=cell)
         for place, style in [*self.styles.items(), *self.cell_styles.items()]:
-            if style not in STYLES:
+            if not (isinstance(style, str) and style in STYLES):
                 raise TaskError("unknown answer style", where=place, expected=", ".join(STYLES), got=style)
 
     def style(self, family: str, depth: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from evolora_mesa.errors import TaskError
 from evolora_mesa.tasks.styles import read_answer
@@ -51,13 +51,13 @@ class Grade(NamedTuple):
     """What an answer is worth before any contract.
 
     Attributes:
-        style: how the answer was written, one of `STYLES`.
+        style: how the answer was written, one of `STYLES`; `None` for none of them, which no contract pays in full.
         correct: whether its content is exactly the target.
         closeness: share in [0, 1] of the target's beginning that is right, for families that give partial credit;
             1 when correct.
     """
 
-    style: str
+    style: str | None
     correct: bool
     closeness: float
 
@@ -66,13 +66,14 @@ class Family(ABC):
     """A kind of task that can be generated at any depth and graded exactly.
 
     A new family is a subclass in any importable module: set ``name`` and ``templates``, write `problem`, and name
-    the class in ``tasks.user_families`` as ``"package.module:Class"``.
+    the class in ``tasks.user_families`` as ``"package.module:Class"``. The same state of ``rng`` has to give the same
+    problem, so that a run can be repeated.
     """
 
-    name: ClassVar[str]
-    templates: ClassVar[tuple[str, ...]]
-    partial_credit: ClassVar[bool] = False
-    deepest: ClassVar[int] = 6
+    name: str
+    templates: tuple[str, ...]
+    partial_credit: bool = False
+    deepest: int = 6
 
     @abstractmethod
     def problem(self, rng: random.Random, depth: int) -> Problem:

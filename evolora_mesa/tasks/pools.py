@@ -69,8 +69,12 @@ class TaskSource:
 
         Raises:
             LockedPoolError: ``pool`` is `test` and the call comes from inside the model loop.
-            TaskError: the cell has (next to) no prompt in this pool.
+            TaskError: there is no such pool or family, or the cell has (next to) no prompt in this pool.
         """
+        if not isinstance(pool, Pool):
+            raise TaskError("no such pool", expected="a Pool", got=pool)
+        if family not in self.families:
+            raise TaskError("no such task family", expected=", ".join(self.families), got=family)
         if pool is Pool.TEST and _model_loop.get():
             raise LockedPoolError(
                 "the test pool is locked inside the model loop", where=f"{family}:{depth}", do="Use the gate pool."

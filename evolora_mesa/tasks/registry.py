@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from evolora_mesa.errors import TaskError
 from evolora_mesa.tasks import families
 from evolora_mesa.tasks.family import Family
+from evolora_mesa.tasks.guest import STRANGER_ERRORS, Guest, in_words
 
 __all__ = ["SHIPPED", "find_families", "load_family"]
 
@@ -29,7 +30,7 @@ SHIPPED: dict[str, Family] = {
 
 
 def load_family(path: str) -> Family:
-    """An instance of the `Family` subclass at ``"package.module:Class"``.
+    """The user's family at ``"package.module:Class"``, behind a door (`Guest`).
 
     Raises:
         TaskError: the path has another form, cannot be imported, or names something that is not a family.
@@ -39,20 +40,26 @@ def load_family(path: str) -> Family:
         raise TaskError("not a family path", where="tasks.user_families", expected="'package.module:Class'", got=path)
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
+    except STRANGER_ERRORS as error:
         raise TaskError(
-            "cannot import family", where=path, got=str(error), do="Check the path and that the module is importable."
+            "cannot import family",
+            where=path,
+            got=in_words(error),
+            do="Check the path and that the module is importable.",
         ) from error
     if not (isinstance(found, type) and issubclass(found, Family)):
         raise TaskError("not a task family", where=path, expected="a subclass of evolora_mesa.tasks.Family", got=found)
-    missing = [field for field in ("name", "templates") if not getattr(found, field, None)]
+    missing = [field for field in ("name", "templates") if not hasattr(found, field)]
     missing += sorted(found.__abstractmethods__)
     if missing:
         raise TaskError("unfinished task family", where=path, expected=f"a class with {', '.join(missing)}")
     try:
-        return found()
-    except TypeError as error:
-        raise TaskError("a task family is made without arguments", where=path, got=str(error)) from error
+        family = found()
+    except STRANGER_ERRORS as error:
+        raise TaskError(
+            "task family cannot be made", where=path, expected="a class without arguments", got=in_words(error)
+        ) from error
+    return Guest(family, path)
 
 
 def find_families(names: Iterable[str], user_families: Iterable[str] = ()) -> dict[str, Family]:

@@ -33,12 +33,28 @@ def test_the_style_of_a_cell_wins_over_that_of_its_family() -> None:
     assert contracts.style("logic", 2) == DEFAULT_STYLES["logic"]
 
 
-@pytest.mark.parametrize("styles", [({"math": "shouted"}, None), (None, {("math", 1): "Terse"}), ({"math": ""}, None)])
+@pytest.mark.parametrize(
+    "styles",
+    [
+        ({"math": "shouted"}, None),
+        (None, {("math", 1): "Terse"}),
+        ({"math": ""}, None),
+        ({"math": float("nan")}, None),
+        ({"math": None}, None),
+        ({"math": ["terse"]}, None),
+    ],
+)
 def test_an_unknown_style_is_refused_by_name(styles: tuple) -> None:
     with pytest.raises(
         TaskError, match=r"unknown answer style \(.*math.*\): expected terse, sentence, quoted, ticks, work"
     ):
         Contracts(*styles)
+
+
+@pytest.mark.parametrize("cell", ["math:2", ("math",), ("math", "2"), ("math", float("nan")), ("math", True), 2])
+def test_a_key_that_is_no_cell_is_refused(cell: object) -> None:
+    with pytest.raises(TaskError, match=r"not a cell \(cell_styles\): expected \(family, depth\)"):
+        Contracts({}, {cell: "terse"})  # type: ignore[dict-item]
 
 
 def test_what_is_handed_in_can_be_changed_afterwards_without_effect() -> None:

@@ -189,6 +189,16 @@ def test_a_cell_without_a_prompt_in_the_pool_says_so_and_ends() -> None:
         source.draw(elsewhere, "parrot", 1, random.Random(0))
 
 
+def test_an_unknown_pool_or_family_is_refused_before_anything_is_drawn() -> None:
+    rng = random.Random(0)
+    before = rng.getstate()
+    with pytest.raises(TaskError, match="no such pool: expected a Pool, got 'test'"):
+        SOURCE.draw("test", "math", 1, rng)  # type: ignore[arg-type]
+    with pytest.raises(TaskError, match=r"no such task family: expected word\.count, math, .*got 'maths'"):
+        SOURCE.draw(Pool.LIVE, "maths", 1, rng)
+    assert rng.getstate() == before
+
+
 def test_a_source_grades_with_the_family_of_the_task() -> None:
     rng = random.Random(1)
     for family in SHIPPED:

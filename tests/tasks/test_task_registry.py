@@ -54,6 +54,20 @@ class Arguing(PigLatin):
         self.words = words
 
 
+class Leaving(PigLatin):
+    def __init__(self):
+        raise SystemExit(0)
+
+
+class Failing(PigLatin):
+    def __init__(self):
+        raise RuntimeError("no words today")
+
+
+class Numbered(PigLatin):
+    name = 5
+
+
 function = len
 '''
 
@@ -64,6 +78,8 @@ def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "garden_of_families.py").write_text(PIG_LATIN, encoding="utf-8")
     (tmp_path / "garden_with_a_typo.py").write_text("class Broken(:\n", encoding="utf-8")
     (tmp_path / "garden_without_a_tool.py").write_text("import a_tool_nobody_has\n", encoding="utf-8")
+    (tmp_path / "garden_that_exits.py").write_text("import sys\nsys.exit(0)\n", encoding="utf-8")
+    (tmp_path / "garden_that_fails.py").write_text("1 / 0\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -152,6 +168,8 @@ def test_a_path_of_another_form_is_shown_the_right_one(path: str) -> None:
         "garden_of_families:PigLatin:x",
         "garden_without_a_tool:Anything",
         "garden_with_a_typo:Broken",
+        "garden_that_exits:Anything",
+        "garden_that_fails:Anything",
         ".garden_of_families:PigLatin",
     ],
 )
@@ -168,9 +186,9 @@ def test_something_that_is_not_a_family_is_refused(path: str) -> None:
         load_family(path)
 
 
-@pytest.mark.parametrize("name", ["Unfinished", "Nameless", "Wordless", "Arguing"])
-def test_a_family_that_lacks_something_is_refused_when_it_is_loaded(name: str) -> None:
-    with pytest.raises(TaskError, match=name):
+@pytest.mark.parametrize("name", ["Unfinished", "Nameless", "Wordless", "Arguing", "Leaving", "Failing", "Numbered"])
+def test_a_family_that_lacks_something_or_fails_is_refused_when_it_is_loaded(name: str) -> None:
+    with pytest.raises(TaskError, match=f"garden_of_families:{name}"):
         load_family(f"garden_of_families:{name}")
 
 

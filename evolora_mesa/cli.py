@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,14 +11,18 @@ from typing import Annotated
 import typer
 
 from evolora_mesa import __version__
+from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
+from evolora_mesa.cli_lineage import lineage
 from evolora_mesa.cli_run import INTERRUPTED, run
+from evolora_mesa.cli_streams import Outlet, outlets
 from evolora_mesa.cli_study import baselines, demo, specialists
-from evolora_mesa.errors import ConfigError, EvoloraError
+from evolora_mesa.errors import ConfigError, EvoloraError, RunError, one_line
+from evolora_mesa.record.interrupt import Leaving, exit_code
 
 __all__ = ["app", "main"]
 
-_MISTAKE, _FAULT = 2, 70  # exit codes; 70 is EX_SOFTWARE of sysexits.h
+_MISTAKE, _FAULT, _UNHEARD = 2, 70, 74  # exit codes; 70 is EX_SOFTWARE of sysexits.h, 74 is EX_IOERR
 _LONGEST_FAULT = 300  # characters
 
 app = typer.Typer(
@@ -32,6 +37,8 @@ app.command()(run)
 app.command()(demo)
 app.command()(baselines)
 app.command()(specialists)
+app.command()(gates)
+app.command()(lineage)
 app.add_typer(host_app, name="host")
 
 
@@ -97,30 +104,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; by default those of the process.
     """
+    if arguments is None and not sys.flags.safe_path and "" not in sys.path:
+        sys.path.append("")  # families lie beside their user, also when a script in another folder started us
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        wanted = [argument for argument in given if argument != "--debug"] or ["--help"]
-        code = app(wanted, "evolora", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    except Exception as error:
-        if "--debug" in given:
-            traceback.print_exc()
-        message, code = _explained(error)
-        print(f"error: {message}", file=sys.stderr)
+    with outlets() as output, Leaving() as leaving:
+        code = _answer(given, output)
+        if leaving.by:
+            code = exit_code(leaving.by)
+        elif output.lost is not None and code in (0, _UNHEARD):
+            code = _UNHEARD
+            if not isinstance(output.lost, BrokenPipeError):  # who leaves early, as `head` does, knows it
+                _complain(f"cannot write the standard output: {output.lost.strerror}. Only what it shows is lost.")
         return code
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _answer(given: list[str], output: Outlet) -> int:
+    """Do what the arguments ask for; the exit code."""
+    try:
+        _check_working_folder()
+        wanted = [argument for argument in given if argument != "--debug"] or ["--help"]
+        code = app(wanted, "evolora", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BaseException as found:  # also what a user's code raises to end the program: its run did not succeed
+        error = found
+    if isinstance(error, BrokenPipeError | SystemExit) and output.lost is not None:
+        return _UNHEARD  # typer and rich leave so when the reader has gone
+    if isinstance(error, typer.Abort):  # typer's for the end of the input, in older versions for Ctrl-C too
+        if not isinstance(error.__cause__, EOFError):
+            return INTERRUPTED
+        error = error.__cause__
+    if "--debug" in given:
+        traceback.print_exception(error)
+    message, code = _explained(error)
+    _complain(message)
+    return code
+
+
+def _check_working_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:  # libraries below torch end the process for it
+        raise RunError("the working folder is gone", do="Change to a folder that exists.") from error
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
     """One line for people, and the exit code."""
     if isinstance(error, EvoloraError):
         return str(error), _MISTAKE
     usage = getattr(error, "format_message", None)  # typer's own; their class moves between its versions
     if usage is not None:
-        return f"{' '.join(usage().split()).rstrip('.')}. See: evolora --help", _MISTAKE
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_FAULT]
+        return f"{one_line(usage()).rstrip('.')}. See: evolora --help", _MISTAKE
+    text = one_line(f"{type(error).__name__}: {error}").removesuffix(":")[:_LONGEST_FAULT]
     return f"unexpected {text}; run with --debug for the traceback", _FAULT
+
+
+def _complain(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

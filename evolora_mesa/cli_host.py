@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from evolora_mesa.errors import HostError, RunError
+from evolora_mesa.cli_run import given_path
+from evolora_mesa.errors import ConfigError, HostError, RunError
 
 if TYPE_CHECKING:
     from evolora_mesa.petri.recipe import HostRecipe
@@ -47,15 +48,28 @@ host_app = typer.Typer(help="Make the embedded host, and describe it.", rich_mar
 
 @host_app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as configs/hosts/petri.yaml.")],
+    recipe: Annotated[
+        Path,
+        typer.Argument(parser=given_path, metavar="RECIPE", help="A recipe, such as configs/hosts/petri.yaml."),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder; an older host in it is replaced.", show_default="out/NAME")
+        Path | None,
+        typer.Option(
+            parser=given_path,
+            metavar="PATH",
+            help="Folder; an older host in it is replaced.",
+            show_default="out/NAME",
+        ),
     ] = None,
 ) -> None:
     """Train a host from noise; the same recipe gives the same weights."""
     from evolora_mesa.petri.recipe import read_recipe
+    from evolora_mesa.strictyaml import read_text
 
     wanted = read_recipe(recipe)
+    text = read_text(recipe, str(recipe))  # now: the file may change while the host trains
+    if out is None and (wanted.name in ("", "..") or Path(wanted.name).name != wanted.name):
+        raise ConfigError("the recipe's name is not a folder's", where=recipe, got=wanted.name, do="Give --out.")
     folder = out if out is not None else Path("out") / wanted.name
     with _replaced(folder) as made:
         from safetensors.torch import save
@@ -66,12 +80,14 @@ def train(
         host, record = train_host(wanted, _progress)
         weights = save(tensors_from_host(host), metadata={"format": "pt"})
         (made / WEIGHTS_FILE).write_bytes(weights)  # save_file would make it unreadable for others
-        complete_folder(made, wanted, recipe.read_text(encoding="utf-8"), record)
+        complete_folder(made, wanted, text, record)
     _done(f"Written to {folder}")
 
 
 @host_app.command()
-def card(folder: Annotated[Path, typer.Argument(help="A host that `host train` made.")]) -> None:
+def card(
+    folder: Annotated[Path, typer.Argument(parser=given_path, metavar="FOLDER", help="A host that `host train` made.")],
+) -> None:
     """Measure a host again and write its card and its fingerprint anew; the weights stay as they are."""
     write_card(folder)
     _done(f"Written to {folder / CARD_FILE}")
@@ -104,6 +120,7 @@ def write_card(folder: Path) -> None:
         HostError: the folder was not made by `host train`.
         RunError: it cannot be written.
     """
+    from pydantic import TypeAdapter, ValidationError
     from tokenizers import Tokenizer
 
     from evolora_mesa.host import HostService
@@ -112,23 +129,25 @@ def write_card(folder: Path) -> None:
     from evolora_mesa.petri.tokenizer import build_tokenizer
     from evolora_mesa.petri.training import TrainingRecord
 
-    missing = [
-        name for name in (WEIGHTS_FILE, TOKENIZER_FILE, RECIPE_FILE, TRAINING_FILE) if not (folder / name).is_file()
-    ]
+    parts = (WEIGHTS_FILE, TOKENIZER_FILE, RECIPE_FILE, TRAINING_FILE)
+    try:
+        missing = [name for name in parts if not (folder / name).is_file()]
+    except OSError as error:  # the name is too long, or the folder locked
+        raise HostError("cannot look into the host's folder", where=folder, got=error.strerror) from error
     if missing:
         raise HostError(
             "not the folder of an embedded host",
             where=folder,
-            expected=", ".join(missing),
+            expected=", ".join(parts),
+            got=f"no {missing[0]}",
             do="Make one with: evolora host train configs/hosts/petri.yaml",
         )
     recipe = read_recipe(folder / RECIPE_FILE)
     try:
-        record = TrainingRecord(**json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise HostError(
-            "the record of the training cannot be read", where=folder / TRAINING_FILE, got=str(error)
-        ) from error
+        record = TypeAdapter(TrainingRecord).validate_json((folder / TRAINING_FILE).read_bytes())
+    except (ValidationError, OSError) as error:
+        got = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        raise HostError("the record of the training cannot be read", where=folder / TRAINING_FILE, got=got) from error
     service = HostService.load(folder)
     if Tokenizer.from_file(str(folder / TOKENIZER_FILE)).get_vocab() != build_tokenizer().get_vocab():
         raise HostError(
@@ -148,6 +167,14 @@ def write_card(folder: Path) -> None:
 @contextlib.contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """A folder aside to write into; it takes the place of ``folder`` when the block ends well."""
+    from evolora_mesa.record.runfolder import check_writable
+
+    check_writable(folder)
+    folder = folder.resolve()  # what is behind a link is replaced, not the link
+    if folder in (Path.cwd(), *Path.cwd().parents):
+        raise RunError(
+            "the working folder cannot be replaced", where=folder, do="Choose another --out, such as out/petri."
+        )
     try:
         found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
         foreign = [name for name in found if name not in _OURS]

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evolora_mesa.errors import ConfigError
+from evolora_mesa.record.interrupt import exit_code
 from evolora_mesa.record.live import Outcome, clock, record_run
 
 if TYPE_CHECKING:
     from evolora_mesa.config import WorldConfig
 
-__all__ = ["INTERRUPTED", "run", "world_of"]
+__all__ = ["INTERRUPTED", "given_path", "run", "world_of"]
 
-INTERRUPTED = 130  # exit code, as a shell gives it to Ctrl-C
+INTERRUPTED = exit_code("SIGINT")
+
+
+def given_path(text: str) -> Path:
+    """The path in an option. An empty one, as of a shell variable that is not set, is not the working folder."""
+    if not text.strip():
+        raise ConfigError("a path is empty", expected="a file or a folder", got=text, do="Or leave it out.")
+    return Path(text)
 
 
 def run(
@@ -29,10 +38,21 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed of every random stream.")] = None,
     host: Annotated[str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = None,
     adapters: Annotated[
-        Path | None, typer.Option(help="A folder of PEFT folders, as runs leave it: the first founders' adapters.")
+        Path | None,
+        typer.Option(
+            parser=given_path,
+            metavar="PATH",
+            help="A PEFT folder, or a folder of them as runs leave it: the first founders' adapters.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="A new or empty folder.", show_default="runs/NAME-seedS-NUMBER")
+        Path | None,
+        typer.Option(
+            parser=given_path,
+            metavar="PATH",
+            help="A new or empty folder.",
+            show_default="runs/NAME-seedS-NUMBER",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the summary.")] = False,
 ) -> None:
@@ -40,8 +60,7 @@ def run(
     world = world_of(config, settings or (), generations=generations, seed=seed, host=host)
     from evolora_mesa.record.runfolder import RunFolder, check_vacant, default_folder
 
-    if out is not None:
-        check_vacant(out)  # before the host is loaded, which can take a while
+    check_vacant(out if out is not None else default_folder(world))  # the host's loading can take a while
     from evolora_mesa.model import EcologyModel
 
     model = EcologyModel(world)
@@ -53,8 +72,8 @@ def run(
         summary = record_run(model, folder, sys.stdout, quiet=quiet)
     for line in summary_lines(summary, folder.path):
         print(line)
-    if summary["outcome"] == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+    if summary["ended_by"] is not None:
+        raise typer.Exit(exit_code(summary["ended_by"]))
 
 
 def world_of(
@@ -83,15 +102,17 @@ def summary_lines(summary: dict[str, Any], folder: Path) -> list[str]:
     endings: dict[Outcome, str] = {
         "finished": "",
         "extinct": " Everybody died: the world is extinct.",
-        "interrupted": " Ended early by Ctrl-C.",
+        "interrupted": f" Ended early by {'Ctrl-C' if summary['ended_by'] == 'SIGINT' else summary['ended_by']}.",
         "output closed": " Ended early: nobody reads the output.",
     }
     ending = endings[summary["outcome"]]
     speed = totals["episodes"] / max(summary["wall_seconds"], 1e-9)
     return [
         f"{summary['generations']} generations in {clock(summary['wall_seconds'])}.{ending}",
-        f"{last['population']} alive; {totals['births']} born, {totals['deaths']} died; "
+        f"{last['population']} alive; {totals['births']} children on trial, {totals['deaths']} deaths; "
         f"{totals['episodes']} episodes, {speed:.0f} per second.",
+        f"{totals['merges']} merges and {totals['promotions']} mutants passed the gate ({totals['confined']} of them "
+        f"confined); {totals['revivals']} elites came back; {totals['gate_answers']} answers to gate prompts.",
         f"Right and in the paid style: {_percent(summary['success_first'])} of the answers at first, "
         f"{_percent(summary['success_last'])} at last.",
         f"ROI {_number(last['mean_roi'])}; all energies add up to {summary['ledger_quanta']}; the host is unchanged.",

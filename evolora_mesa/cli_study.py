@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolora_mesa.cli_run import INTERRUPTED, world_of
+from evolora_mesa.cli_run import INTERRUPTED, given_path, world_of
 from evolora_mesa.errors import RunError
 
 if TYPE_CHECKING:
@@ -18,44 +18,44 @@ if TYPE_CHECKING:
 __all__ = ["baselines", "demo", "specialists"]
 
 _PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
+_MOST_SEEDS, _MOST_EPISODES = 10_000, 1_000_000_000  # beyond, a slip of the finger: years of training
 
 
 def baselines(
     config: Annotated[str, typer.Option(help="World of the ecology.")] = "ecology",
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 5,
-    episodes: Annotated[int, typer.Option(min=1, help="Training episodes of every arm and seed.")] = 8192,
+    seeds: Annotated[int, typer.Option(min=1, max=_MOST_SEEDS, help="Repetitions, with seeds 0, 1, ...")] = 5,
+    episodes: Annotated[
+        int, typer.Option(min=1, max=_MOST_EPISODES, help="Training episodes of every arm and seed.")
+    ] = 8192,
     arms: Annotated[str | None, typer.Option(help="Some arms only, as frozen,ecology.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting of the world.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the table as JSON, Markdown and CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=given_path, metavar="PATH", help="Folder for the table as JSON, Markdown and CSV."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Compare the ecology with the frozen host, one adapter, labels."""
     world = world_of(config, settings or (), host=host)
+    from evolora_mesa.record.runfolder import check_writable
+
+    if out is not None:
+        check_writable(out)  # now, not after minutes of training
     from evolora_mesa.model import host_for
     from evolora_mesa.study.baselines import DEFAULT_ARMS, run_baselines
 
-    service = host_for(world)
-    if out is not None:
-        _make_folder(out)  # now, not after minutes of training
     table = run_baselines(
-        service,
+        host_for(world),
         world,
         seeds=range(seeds),
         episodes=episodes,
         arms=DEFAULT_ARMS if arms is None else [arm.strip() for arm in arms.split(",")],
         on_progress=_say,
     )
-    if as_json:
-        print(table.to_json(), end="")
-    else:
-        from rich.console import Console
-
-        Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table.rich())
-        print("\n".join(table.conclusions()))
-    if out is not None:
+    if out is not None:  # before it is printed, which can fail
         command = [
             "evolora",
             "baselines",
@@ -70,19 +70,38 @@ def baselines(
         command += [part for setting in settings or () for part in ("--set", setting)]
         table.save(out, command=shlex.join(command))
         print(f"Written to {out}", file=sys.stderr)
+    if as_json:
+        print(table.to_json(), end="")
+    else:
+        from rich.console import Console
+
+        Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(
+            table.rich()
+        )
+        print("\n".join(table.conclusions()))
 
 
 def specialists(
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 5,
-    episodes: Annotated[int, typer.Option(min=1, help="Training episodes of every specialist.")] = 512,
+    seeds: Annotated[int, typer.Option(min=1, max=_MOST_SEEDS, help="Repetitions, with seeds 0, 1, ...")] = 5,
+    episodes: Annotated[
+        int, typer.Option(min=1, max=_MOST_EPISODES, help="Training episodes of every specialist.")
+    ] = 512,
     host: Annotated[str, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = "petri",
-    out: Annotated[Path | None, typer.Option(help="JSON file; a Markdown page is written beside it.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=given_path, metavar="PATH", help="JSON file; a Markdown page is written beside it."),
+    ] = None,
 ) -> None:
     """Train one specialist per family by each rule, and test all on all."""
+    from evolora_mesa.record.runfolder import check_writable
+
+    if out is not None:
+        _check_page(out)
+        check_writable(out.parent)
     from evolora_mesa.study.specialists import main
 
-    arguments = ["--seeds", str(seeds), "--episodes", str(episodes), "--host", host]
-    code = main(arguments if out is None else [*arguments, "--out", str(out)])
+    arguments = [f"--seeds={seeds}", f"--episodes={episodes}", f"--host={host}"]
+    code = main(arguments if out is None else [*arguments, f"--out={out}"])
     if code:
         raise typer.Exit(code)
 
@@ -90,7 +109,13 @@ def specialists(
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="A new or empty folder.", show_default="runs/ecology-seedS-NUMBER")
+        Path | None,
+        typer.Option(
+            parser=given_path,
+            metavar="PATH",
+            help="A new or empty folder.",
+            show_default="runs/ecology-seedS-NUMBER",
+        ),
     ] = None,
 ) -> None:
     """Run an ecology, compare it with its frozen host, explain it."""
@@ -108,11 +133,18 @@ def demo(
         raise typer.Exit(INTERRUPTED)
 
 
-def _make_folder(folder: Path) -> None:
+def _check_page(page: Path) -> None:
+    """Refuse a name under which no JSON file with a Markdown page beside it can be written.
+
+    Raises:
+        RunError: it is the name of a folder, too long, or the page's own.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        fits = page.name not in ("", "..") and page.suffix != ".md" and not page.is_dir()
     except OSError as error:
-        raise RunError("cannot write results", where=folder, got=error.strerror, do="Choose another --out.") from error
+        raise RunError("cannot write results", where=page, got=error.strerror, do="Choose another --out.") from error
+    if not (fits and page.name.isprintable()):
+        raise RunError("not the name of a JSON file", where="--out", expected="such as specialists.json", got=str(page))
 
 
 def _say(row: ArmRow) -> None:

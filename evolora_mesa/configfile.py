@@ -21,9 +21,11 @@ from pydantic.fields import FieldInfo
 from evolora_mesa.config import Section, WorldConfig
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.shipped import shipped_folder
-from evolora_mesa.strictyaml import MOST_DIGITS, TreePath, dump_yaml, parse_yaml, read_text, short
+from evolora_mesa.strictyaml import MOST_DIGITS, MOST_LEVELS, TreePath, dump_yaml, parse_yaml, read_text, short
 
 __all__ = ["SettingRow", "dump_config", "find_config", "load_config", "schema_rows", "shipped_configs"]
+
+_MOST_FILES = 16  # in a chain of configs that extend each other
 
 Places = Mapping[TreePath, str]  # path in the tree -> "file:line"
 
@@ -89,7 +91,7 @@ def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, whe
     """
     if not isinstance(name, str | os.PathLike):
         raise ConfigError("not a config", where=where, expected="a name or a path", got=name)
-    text = os.fspath(name)
+    text = os.fsdecode(name)
     shipped = shipped_configs()
     if not (text.endswith((".yaml", ".yml")) or "/" in text or os.sep in text):
         if text in shipped:
@@ -102,9 +104,12 @@ def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, whe
     try:
         if path.is_file():
             return path
+        if path.exists():
+            expected = "a plain file, and this is a folder or a device"
+            raise ConfigError("config file not found", where=where, expected=expected, got=text)
         siblings = [str(other) for other in sorted(path.parent.glob("*.y*ml"))]
     except OSError as error:
-        raise ConfigError("cannot open config", where=where, got=f"{text}: {error.strerror}") from error
+        raise ConfigError(f"cannot open config {short(text)!r}", where=where, got=error.strerror) from error
     hint = f"Did you mean {path.stem!r}?" if path.stem in shipped else _did_you_mean(str(path), siblings)
     raise ConfigError("config file not found", where=where, expected="a YAML file", got=text, do=hint)
 
@@ -210,7 +215,7 @@ def _parse_overrides(overrides: Mapping[str, object] | Sequence[str]) -> Iterato
                 raise ConfigError("not the name of a setting", where="overrides", expected="text", got=name)
             yield name, _plain(value, name)
         return
-    if isinstance(overrides, str) or not all(isinstance(text, str) for text in overrides):
+    if not isinstance(overrides, list | tuple) or not all(isinstance(text, str) for text in overrides):
         raise ConfigError("not overrides", expected="a list of 'section.name=value' texts", got=overrides)
     for text in overrides:
         name, equals, written = text.partition("=")
@@ -220,8 +225,10 @@ def _parse_overrides(overrides: Mapping[str, object] | Sequence[str]) -> Iterato
         yield name, parse_yaml(written, f"override {short(name)}", numbered=False)[0]
 
 
-def _plain(value: object, name: str) -> object:
+def _plain(value: object, name: str, level: int = 1) -> object:
     """A Python value as YAML would have given it; numpy numbers and paths are welcome."""
+    if level > MOST_LEVELS:  # a list can even hold itself
+        raise ConfigError("nested too deep", where=f"override {short(name)}", expected=f"at most {MOST_LEVELS} levels")
     if isinstance(value, bool):
         return value
     if isinstance(value, Integral):
@@ -235,9 +242,9 @@ def _plain(value: object, name: str) -> object:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):
-        return {key: _plain(inner, name) for key, inner in value.items()}
+        return {key: _plain(inner, name, level + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner, name) for inner in value]
+        return [_plain(inner, name, level + 1) for inner in value]
     return value
 
 
@@ -306,7 +313,9 @@ def _expected(field: FieldInfo, inner: bool) -> str:
     if inner:
         return kind.partition("each ")[2].removeprefix("value ")
     if field.annotation is str:
-        return f"{kind} ({field.description})"
+        longest = min((fact.max_length for fact in field.metadata if hasattr(fact, "max_length")), default=None)
+        limit = "" if longest is None else f" of up to {longest} characters"
+        return f"{kind}{limit} ({field.description})"
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     kind += f" in {extra['interval']}" if extra["interval"] else ""
     return kind + (f" ({extra['unit']})" if extra["unit"] else "")
@@ -324,8 +333,10 @@ def _read_settings(path: Path, below: tuple[Path, ...]) -> dict[str, _Placed]:
         return _flatten(tree, places)
     base, where = tree.pop("extends"), places[("extends",)]
     if not isinstance(base, str):
-        raise ConfigError("bad value for 'extends'", where=where, expected="one name or path", got=repr(base))
+        raise ConfigError("bad value for 'extends'", where=where, expected="one name or path", got=base)
     chain = (*below, path.resolve())
+    if len(chain) > _MOST_FILES:
+        raise ConfigError("too many configs extend each other", where=where, expected=f"at most {_MOST_FILES} files")
     found = find_config(base, folder=path.parent, where=where)
     if found.resolve() in chain:
         circle = " -> ".join(file.name for file in (*chain, found))

@@ -11,9 +11,23 @@ __all__ = [
     "LockedPoolError",
     "RunError",
     "TaskError",
+    "one_line",
 ]
 
 _LONGEST_VALUE = 120  # characters of a quoted value before it is cut
+_LONGEST_PLACE = 300  # of a place
+
+
+def one_line(text: str) -> str:
+    """The text as a single line; what would steer a terminal, or has no glyph, is shown as an escape."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in " ".join(text.split())
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 class EvoloraError(Exception):
@@ -40,16 +54,15 @@ class EvoloraError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        line = self.what if self.where is None else f"{self.what} ({self.where})"
+        line = self.what if self.where is None else f"{self.what} ({_cut(str(self.where), _LONGEST_PLACE)})"
         facts = [] if self.expected is None else [f"expected {self.expected}"]
         if self.got is not None:
-            shown = repr(self.got)
-            facts.append("got " + (shown if len(shown) <= _LONGEST_VALUE else shown[:_LONGEST_VALUE] + "…"))
+            facts.append(f"got {_cut(repr(self.got), _LONGEST_VALUE)}")
         if facts:
             line += ": " + ", ".join(facts)
         if self.do is not None:
             line += f". {self.do}"
-        return " ".join(line.split())
+        return one_line(line)
 
 
 class ConfigError(EvoloraError):

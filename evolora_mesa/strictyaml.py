@@ -14,11 +14,11 @@ import yaml
 
 from evolora_mesa.errors import ConfigError
 
-__all__ = ["MOST_DIGITS", "TreePath", "dump_yaml", "parse_yaml", "read_text", "short"]
+__all__ = ["MOST_DIGITS", "MOST_LEVELS", "TreePath", "dump_yaml", "parse_yaml", "read_text", "short"]
 
 MOST_DIGITS = 40  # of a whole number
 _MOST_BYTES = 256 * 1024
-_MOST_LEVELS = 16  # nesting; our own tree has three
+MOST_LEVELS = 16  # nesting; our own tree has three
 
 TreePath = tuple[str | int, ...]
 
@@ -47,8 +47,8 @@ class _Loader(yaml.SafeLoader):
             raise ConfigError("YAML aliases and anchors are not allowed", where=where, do="Write the value out.")
         if event.tag is not None:
             raise ConfigError("YAML tags are not allowed", where=where, got=short(event.tag))
-        if self.levels == _MOST_LEVELS:
-            raise ConfigError("nested too deep", where=where, expected=f"at most {_MOST_LEVELS} levels")
+        if self.levels == MOST_LEVELS:
+            raise ConfigError("nested too deep", where=where, expected=f"at most {MOST_LEVELS} levels")
         self.levels += 1
         node = super().compose_node(parent, index)
         self.levels -= 1
@@ -93,11 +93,8 @@ def parse_yaml(text: str, label: str, *, numbered: bool = True) -> tuple[object,
     except yaml.reader.ReaderError as error:
         where = f"{label}:{text.count(chr(10), 0, error.position) + 1}" if numbered else label
         raise ConfigError("character that YAML does not allow", where=where, got=text[error.position]) from error
-    except (
-        ValueError,
-        OverflowError,
-    ) as error:  # escapes and directives with numbers that Python cannot hold
-        raise ConfigError("not valid YAML", where=label, got=str(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise ConfigError("not valid YAML: a number in an escape or a directive is too large", where=label) from error
     return (None if node is None else _value(node, (), places, loader)), places
 
 

@@ -71,7 +71,9 @@ def test_a_run_writes_every_file(capsys: pytest.CaptureFixture[str]) -> None:
         "births.csv",
         "config.yaml",
         "deaths.csv",
+        "gates.csv",
         "generations.csv",
+        "phylogeny.csv",
         "summary.json",
     ]
     rows = rows_of(folder)

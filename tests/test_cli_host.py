@@ -115,6 +115,47 @@ def test_a_wrong_recipe_is_refused_before_any_training(capsys: pytest.CaptureFix
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "out", "told"),
+    [
+        ("../small", None, "not a folder's"),
+        ("..", None, "not a folder's"),
+        ("small", ".", "the working folder cannot be replaced"),
+        ("small", "", "a path is empty"),
+        ("small", "small.yaml", "is a file"),
+        ("small", "a\nb", "cannot be printed"),
+        ("small", "x" * 300, "File name too long"),
+    ],
+)
+def test_a_folder_that_cannot_take_a_host_is_refused_before_any_training(
+    name: str, out: str | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("small.yaml").write_text(f"name: {name}\n{SMALL}steps: 3\n", encoding="utf-8")
+    assert told in refusal(capsys, "host", "train", "small.yaml", *(() if out is None else ("--out", out)))
+    assert [path.name for path in Path().iterdir()] == ["small.yaml"]
+
+
+def test_a_recipe_that_goes_away_during_the_training_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evolora_mesa.petri import training
+
+    def train(*arguments: Any) -> Any:
+        Path("small.yaml").unlink()
+        return train_host(*arguments)
+
+    before, train_host = Path("small.yaml").read_bytes(), training.train_host
+    monkeypatch.setattr(training, "train_host", train)
+    assert main(["host", "train", "small.yaml"]) == 0
+    assert Path("out/small/recipe.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "{}", "[" * 100_000, '{"steps": "many"}'])
+def test_a_broken_record_of_the_training_is_one_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["host", "train", "small.yaml"]) == 0
+    capsys.readouterr()
+    Path("out/small/training.json").write_text(text, encoding="utf-8")
+    assert "record of the training cannot be read" in refusal(capsys, "host", "card", "out/small")
+
+
 def test_the_card_is_measured_again_without_touching_the_weights() -> None:
     assert main(["host", "train", "small.yaml"]) == 0
     folder = Path("out/small")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evolora_mesa import errors
 from evolora_mesa.errors import EvoloraError
 
-KINDS = [getattr(errors, name) for name in errors.__all__]
+KINDS = [getattr(errors, name) for name in errors.__all__ if name != "one_line"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,3 +79,14 @@ def test_an_error_survives_being_copied_to_another_process() -> None:
 def test_only_the_first_fact_is_positional() -> None:
     with pytest.raises(TypeError):
         EvoloraError("a", "b")
+
+
+def test_what_steers_a_terminal_or_has_no_glyph_is_shown_as_an_escape() -> None:
+    line = str(EvoloraError("it broke", where="a\x1b[2J\u202eb\udcff\nc ü界"))
+    assert line == "it broke (a\\x1b[2J\\u202eb\\udcff c ü界)"
+
+
+def test_a_long_place_is_cut_and_says_so() -> None:
+    line = str(EvoloraError("it broke", where="x" * 10_000))
+    assert len(line) < 400
+    assert line.endswith("x…)")

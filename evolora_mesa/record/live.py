@@ -1,17 +1,17 @@
-"""Living through a run: a table or plain lines to watch, an orderly end on Ctrl-C, a summary at the end."""
+"""Living through a run: a table or plain lines to watch, an orderly end when asked for it, a summary at the end."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
 from evolora_mesa import __version__
-from evolora_mesa.errors import HostError
+from evolora_mesa.errors import HostError, one_line
+from evolora_mesa.record.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from evolora_mesa.record.runfolder import RunFolder
 
 __all__ = [
-    "Interrupt",
     "Outcome",
     "PlainView",
     "SilentView",
@@ -39,8 +38,8 @@ Outcome = Literal["finished", "extinct", "interrupted", "output closed"]
 
 _SECONDS_BETWEEN_LINES = 1.0
 _ROWS_SHOWN = 12
-_NARROW = 72  # columns below which headings are shortened
-_SHORT: Final = {"generation": "gen", "episodes/s": "per s"}
+_NARROW = 90  # columns below which headings are shortened
+_SHORT: Final = {"generation": "gen", "episodes/s": "per s", "born/died/merged": "b/d/m"}
 _WINDOW = 4  # generations whose success is averaged at the beginning and at the end of a run
 _STOPPING = "finishing this generation; Ctrl-C again leaves at once"
 
@@ -52,7 +51,7 @@ class View(Protocol):
         """A generation is over; ``row`` holds its figures by reporter name."""
 
     def stopping(self) -> None:
-        """Ctrl-C came; called inside a signal handler."""
+        """A signal asked for the end; called inside its handler."""
 
     def close(self) -> None:
         """The run is over."""
@@ -97,7 +96,8 @@ class PlainView:
             self._last = self._now()
 
     def stopping(self) -> None:
-        os.write(2, f"{_STOPPING}\n".encode())  # a handler may not touch a buffered stream in use
+        with contextlib.suppress(OSError):  # the terminal can be gone
+            os.write(2, f"{_STOPPING}\n".encode())  # a handler may not touch a buffered stream in use
 
     def close(self) -> None:
         pass
@@ -140,10 +140,11 @@ class TableView:
         """The table as it is now; called by the thread that draws."""
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         narrow = self._console.width < _NARROW
         table = Table(
-            title=self._title,
+            title=Text(one_line(self._title)),  # a name may hold what rich takes for markup
             caption=self._note or None,
             box=box.SIMPLE_HEAD,
             padding=(0, 0 if narrow else 1),
@@ -186,7 +187,7 @@ class _Pace:
             "ROI": "-" if math.isnan(row["mean_roi"]) else f"{row['mean_roi']:.2f}",
             "accuracy": "-" if math.isnan(row["accuracy"]) else f"{100 * row['accuracy']:.1f} %",
             "energy": f"{row['energy_organelles']:.1f}",
-            "born/died": f"{row['births']:.0f}/{row['deaths']:.0f}",
+            "born/died/merged": f"{row['births']:.0f}/{row['deaths']:.0f}/{row['merges']:.0f}",
             "episodes/s": f"{self._episodes / elapsed:.0f}" if started else "-",
             "ETA": clock((self._generations - done) * elapsed / done) if started else "-",
         }
@@ -212,31 +213,6 @@ def open_view(stream: TextIO, title: str, generations: int, *, quiet: bool = Fal
     return PlainView(stream, generations)
 
 
-class Interrupt:
-    """While it is entered, the first Ctrl-C only sets `requested`; the second one leaves at once.
-
-    Args:
-        tell: called at the first Ctrl-C, inside the signal handler.
-    """
-
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self.requested = False
-        self._tell = tell
-        self._before: Any = None
-
-    def __enter__(self) -> Interrupt:
-        self._before = signal.signal(signal.SIGINT, self._first)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _first(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._tell()
-
-
 def play(
     model: EcologyModel,
     generations: int,
@@ -247,13 +223,21 @@ def play(
     """Step the world to generation ``generations``, to extinction, or until somebody wants it to end.
 
     Args:
+        view: whoever reads it may go away, which ends the run; when it fails otherwise, as on a full disk, the
+            run goes on unseen.
         on_generation: gets the row of every generation, that of the founding first; errors pass through.
     """
     outcome: Outcome = "finished"
+    show = view.show
     try:
         while True:
             on_generation(model.snapshot.row)
-            view.show(model.snapshot.row)
+            try:
+                show(model.snapshot.row)
+            except BrokenPipeError:  # nobody reads any more, as behind `| head`
+                return "output closed"
+            except OSError:
+                show = SilentView().show
             if model.tick >= generations or not model.running or interrupt.requested:
                 break
             model.step()
@@ -261,10 +245,9 @@ def play(
             outcome = "extinct"
         elif model.tick < generations:
             outcome = "interrupted"
-    except BrokenPipeError:  # nobody reads any more, as behind `| head`
-        outcome = "output closed"
     finally:
-        view.close()
+        with contextlib.suppress(OSError):
+            view.close()
     return outcome
 
 
@@ -286,6 +269,7 @@ def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet:
         if model.host.host.weight_hash() != identity["weights"]:
             raise HostError("the host's weights changed during the run", where=config.host.path)
         summary = summarise(model, outcome, identity)
+        summary["ended_by"] = interrupt.requested if outcome == "interrupted" else None
         summary["wall_seconds"] = time.monotonic() - began
         summary["cpu_seconds"] = time.process_time() - began_cpu
         folder.finish(model, summary)
@@ -305,6 +289,12 @@ def summarise(model: EcologyModel, outcome: Outcome, identity: dict[str, str]) -
         "episodes",
         "births",
         "deaths",
+        "merges",
+        "promotions",
+        "confined",
+        "revivals",
+        "gate_answers",
+        "gate_tokens",
         "prompt_tokens",
         "generated_tokens",
         "rolled_back",

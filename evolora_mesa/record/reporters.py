@@ -72,13 +72,89 @@ def energy_gini(model: EcologyModel) -> float:
 
 
 def births(model: EcologyModel) -> int:
-    """Births in this generation."""
+    """Children conceived in this generation, each the beginning of a trial."""
     return model.tally.births
 
 
 def deaths(model: EcologyModel) -> int:
     """Deaths in this generation."""
     return model.tally.deaths
+
+
+def merges(model: EcologyModel) -> int:
+    """Children of two parents that passed the gate in this generation."""
+    return model.tally.merges
+
+
+def promotions(model: EcologyModel) -> int:
+    """Mutated copies that passed the gate in this generation."""
+    return model.tally.promotions
+
+
+def confined(model: EcologyModel) -> int:
+    """Of `merges` and `promotions`, those that must stay in their parents' cells."""
+    return model.tally.confined
+
+
+def revivals(model: EcologyModel) -> int:
+    """Elites of the archive that came back in this generation."""
+    return model.tally.revivals
+
+
+def refusals(model: EcologyModel) -> int:
+    """Parents that were chosen in this generation and bear no child; the table `gates` says why."""
+    return sum(model.tally.refused.values())
+
+
+def trials(model: EcologyModel) -> int:
+    """Children that are being tested."""
+    return len(model.gatehouse.trials)
+
+
+def gate_answers(model: EcologyModel) -> int:
+    """Answers to gate prompts in this generation, children's and parents'; never paid, never learned from."""
+    return model.tally.gate_rows
+
+
+def gate_tokens(model: EcologyModel) -> int:
+    """Tokens read and written for them."""
+    return model.tally.gate_tokens
+
+
+def floor(model: EcologyModel) -> float:
+    """Energy that an organelle needs to reproduce, as it has tuned itself."""
+    return model.tuner.floor
+
+
+def window(model: EcologyModel) -> int:
+    """Gate prompts per trial and generation, as it has tuned itself."""
+    return model.tuner.window
+
+
+def stalled(model: EcologyModel) -> int:
+    """1 while the world stands still and is given relief, else 0."""
+    return int(model.relief.stalled)
+
+
+def coverage(model: EcologyModel) -> float:
+    """Share of the archive's niches that have an elite, in [0, 1]; nan without an archive."""
+    return model.archive.coverage if model.archive is not None else float("nan")
+
+
+def qd_score(model: EcologyModel) -> float:
+    """Sum of the elites' success over the archive's niches; nan without an archive."""
+    return model.archive.qd_score if model.archive is not None else float("nan")
+
+
+def lineages(model: EcologyModel) -> int:
+    """Founders with living descendants, themselves included."""
+    return len({organelle.lineage for organelle in model.agents})
+
+
+def energy_trials(model: EcologyModel) -> float:
+    """Energy set apart for gate prompts, by trials and in the grant fund."""
+    owned = model.ledger.by_kind()
+    return owned["trial"] + owned["grant"]
 
 
 def episodes(model: EcologyModel) -> int:
@@ -171,8 +247,23 @@ MODEL_REPORTERS: dict[str, Callable[[EcologyModel], float]] = {
         energy_soil,
         energy_sun,
         energy_gini,
+        energy_trials,
         births,
         deaths,
+        merges,
+        promotions,
+        confined,
+        revivals,
+        refusals,
+        trials,
+        gate_answers,
+        gate_tokens,
+        floor,
+        window,
+        stalled,
+        coverage,
+        qd_score,
+        lineages,
         episodes,
         prompt_tokens,
         generated_tokens,
@@ -195,6 +286,22 @@ AGENT_REPORTERS: dict[str, Callable[[Organelle], object]] = {
 }
 
 TABLES: dict[str, list[str]] = {
-    "births": ["generation", "unique_id", "parent_id", "lineage", "energy"],
-    "deaths": ["generation", "unique_id", "lineage", "age"],
+    "births": ["generation", "unique_id", "parents", "lineage", "operator", "energy", "genome"],
+    "deaths": ["generation", "unique_id", "lineage", "age", "cause"],
+    "gates": [
+        "generation",
+        "child",
+        "kind",
+        "operator",
+        "parents",
+        "prompts",
+        "uplift",
+        "low",
+        "high",
+        "log_e",
+        "power",
+        "energy",
+        "verdict",
+        "reason",
+    ],
 }

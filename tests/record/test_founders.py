@@ -44,8 +44,34 @@ def test_too_many_or_no_adapters_are_refused(petri: HostService, lived: tuple[Ec
     small = EcologyModel("smoke", rng=2, host=petri, **{"population.initial": 2, "population.maximum": 2})
     with pytest.raises(AdapterError, match="more adapters than founders"):
         found_with(small, lived[1])
+    (lived[1] / "empty").mkdir()
     with pytest.raises(AdapterError, match="no adapters found"):
-        found_with(small, lived[1] / "1")
+        found_with(small, lived[1] / "empty")
+    for name in ("nowhere", "x" * 5000):
+        with pytest.raises(AdapterError, match="cannot look for adapters"):
+            found_with(small, lived[1] / name)
+
+
+def test_one_peft_folder_is_one_founder(
+    petri: HostService, lived: tuple[EcologyModel, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, folder = lived
+    (folder / "link").symlink_to("1")
+    for way in (folder / "1", folder / "link", Path()):
+        monkeypatch.chdir(folder / "1")
+        new = EcologyModel("smoke", rng=2, host=petri, **SMALL)
+        assert found_with(new, way) == 1
+        first = new.bank.read(new.organelles()[0].slot)
+        for name, (a, b) in old.bank.read(old.organelles()[0].slot).items():
+            assert torch.allclose(first[name][1] @ first[name][0], b @ a, atol=1e-6)
+
+
+def test_the_folder_of_a_run_is_told_from_that_of_its_adapters(
+    petri: HostService, lived: tuple[EcologyModel, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "run" / "adapters").mkdir(parents=True)
+    with pytest.raises(AdapterError, match="Give the adapters/ in it"):
+        found_with(lived[0], tmp_path / "run")
 
 
 def test_a_poisoned_adapter_file_ends_the_command_before_anything_is_written(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import math
-import signal
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from rich.console import Console
 
-from evolora_mesa.record.live import Interrupt, PlainView, SilentView, TableView, clock, open_view
+from evolora_mesa.model import EcologyModel
+from evolora_mesa.record.interrupt import Interrupt
+from evolora_mesa.record.live import PlainView, SilentView, TableView, clock, open_view, play
 
 
 def row(generation: int, **figures: float) -> dict[str, float]:
@@ -22,6 +25,7 @@ def row(generation: int, **figures: float) -> dict[str, float]:
         "accuracy": 0.4567,
         "energy_organelles": 123.45,
         "births": 10,
+        "merges": 3,
         "deaths": 12,
         "episodes": 256 if generation else 0,
         **figures,
@@ -47,7 +51,7 @@ def test_a_plain_line_holds_all_figures() -> None:
     view.show(row(1))
     first, second = stream.getvalue().splitlines()
     assert first == (
-        "generation 0/4  alive 32  ROI -  accuracy 45.7 %  energy 123.5  born/died 10/12  episodes/s -  ETA -"
+        "generation 0/4  alive 32  ROI -  accuracy 45.7 %  energy 123.5  born/died/merged 10/12/3  episodes/s -  ETA -"
     )
     assert second.endswith("episodes/s 128  ETA 0:06")
     assert "ROI 1.23" in second
@@ -90,7 +94,7 @@ def test_the_table_fits_the_terminal_and_keeps_the_last_generations(width: int) 
     shown = [line.split()[0] for line in lines if "/4096" in line]
     assert shown == [f"{generation}/4096" for generation in range(4028, 4040)]
     assert all("…" not in line for line in lines)
-    assert ("per s" if width < 72 else "episodes/s") in lines[1]
+    assert ("per s" if width < 90 else "episodes/s") in lines[1]
 
 
 def test_a_stream_that_is_no_terminal_gets_lines_and_a_quiet_one_nothing(
@@ -102,12 +106,58 @@ def test_a_stream_that_is_no_terminal_gets_lines_and_a_quiet_one_nothing(
     assert isinstance(open_view(io.StringIO(), "ecology", 3, quiet=True), SilentView)
 
 
-def test_the_first_ctrl_c_asks_and_the_second_leaves() -> None:
-    told: list[str] = []
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), Interrupt(lambda: told.append("told")) as interrupt:
-        signal.raise_signal(signal.SIGINT)
-        assert interrupt.requested
-        assert told == ["told"]
-        signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) == before
+def test_a_title_with_markup_is_shown_as_it_is() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    view = TableView(console, "[/red] :smile: \x9b2J, seed 0", 3)
+    view.show(row(1))
+    view.close()
+    plain = Console(file=io.StringIO(), width=80)
+    plain.print(view.table())
+    assert "[/red] :smile: \\x9b2J, seed 0" in plain.file.getvalue()  # type: ignore[attr-defined]
+
+
+class World:
+    """Lives as long as it is asked to."""
+
+    tick, running = 0, True
+
+    @property
+    def snapshot(self) -> World:
+        return self
+
+    @property
+    def row(self) -> dict[str, float]:
+        return row(self.tick)
+
+    def step(self) -> None:
+        self.tick += 1
+
+
+class FailingView(SilentView):
+    """Cannot show anything."""
+
+    def __init__(self, failure: OSError) -> None:
+        self.failure = failure
+
+    def show(self, row: object) -> None:
+        raise self.failure
+
+    def close(self) -> None:
+        raise self.failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome", "generations"),
+    [
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "output closed", 1),
+        (OSError(errno.ENOSPC, "No space left on device"), "finished", 4),
+        (OSError(errno.EIO, "Input/output error"), "finished", 4),
+    ],
+)
+def test_a_run_ends_when_its_reader_goes_and_lives_on_when_the_view_fails(
+    failure: OSError, outcome: str, generations: int
+) -> None:
+    rows: list[object] = []
+    world = cast(EcologyModel, World())
+    assert play(world, 3, FailingView(failure), Interrupt(lambda: None), rows.append) == outcome
+    assert len(rows) == generations

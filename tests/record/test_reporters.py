@@ -83,7 +83,7 @@ def test_the_tables_have_their_columns_even_when_nothing_happened(petri: HostSer
 
 def test_the_energies_of_every_generation_add_up_to_zero(petri: HostService) -> None:
     frame = live(lively_world(petri), 8).datacollector.get_model_vars_dataframe()
-    total = frame[["energy_organelles", "energy_cells", "energy_soil", "energy_sun"]].sum(axis=1)
+    total = frame[["energy_organelles", "energy_cells", "energy_trials", "energy_soil", "energy_sun"]].sum(axis=1)
     np.testing.assert_allclose(total, 0.0, atol=1e-9)
     assert frame["energy_soil"].is_monotonic_increasing
     assert frame["energy_gini"].between(0, 1).all()

@@ -19,7 +19,7 @@ from evolora_mesa.errors import AdapterError, RunError
 from evolora_mesa.host.peft_io import import_adapter
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.reporters import MODEL_REPORTERS
-from evolora_mesa.record.runfolder import RunFolder, check_vacant, default_folder
+from evolora_mesa.record.runfolder import RunFolder, check_vacant, check_writable, default_folder
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,129 @@ def test_a_full_disk_while_it_is_made_leaves_nothing(
     with pytest.raises(RunError, match="No space left on device"):
         RunFolder(tmp_path / "run", config)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_is_used_where_it_stands(
+    tmp_path: Path, config: WorldConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renaming onto it would fail for a link or the working folder, or where its parent is locked."""
+    for name in ("here", "behind"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("behind")
+    monkeypatch.chdir(tmp_path / "here")
+    for path in (Path(), tmp_path / "link"):
+        number = path.stat().st_ino
+        with RunFolder(path, config):
+            pass
+        assert path.stat().st_ino == number
+    assert (tmp_path / "link").is_symlink()
+    for name in ("here", "behind"):
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["config.yaml", "generations.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("file", "the output folder is a file"),
+        ("file/a/b", "would be below a file"),
+        ("dangling", "the output folder is a link to nothing"),
+        ("dangling/a", "would be below a link to nothing"),
+        ("a\nb", "cannot be printed"),
+        ("a\x1b[2J", "cannot be printed"),
+        ("\udcff", "cannot be printed"),
+        ("x" * 300, "File name too long"),
+        ("界" * 86, "File name too long"),
+        ("/dev/null/a", "would be below a file"),
+    ],
+)
+def test_an_impossible_folder_is_refused_and_nothing_is_made(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for check in (check_vacant, check_writable):
+        with pytest.raises(RunError, match=told) as refused:
+            check(tmp_path / name)
+        assert str(refused.value).isprintable()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file"]
+
+
+def test_a_locked_disk_is_noticed_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("evolora_mesa.record.runfolder.tempfile.TemporaryFile", locked)
+    with pytest.raises(RunError, match="Read-only file system"):
+        check_vacant(tmp_path / "new" / "run")
+    assert not list(tmp_path.iterdir())
+
+
+class FullFile:
+    """Takes nothing, and says so again when it is closed."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    close = flush
+
+
+def test_a_full_disk_is_told_once_and_as_what_it_is(tmp_path: Path, config: WorldConfig) -> None:
+    def fill(folder: RunFolder) -> None:
+        folder._file.close()
+        folder._file = FullFile()  # type: ignore[assignment]
+        folder._writer = csv.writer(folder._file)  # type: ignore[arg-type]
+
+    with (
+        pytest.raises(RunError, match=r"cannot write a generation .*No space left on device"),
+        RunFolder(tmp_path / "a", config) as folder,
+    ):
+        fill(folder)
+        folder.append(row(0))
+    with pytest.raises(RunError, match="No space left on device"), RunFolder(tmp_path / "b", config) as folder:
+        fill(folder)
+    with pytest.raises(AdapterError), RunFolder(tmp_path / "c", config) as folder:
+        fill(folder)
+        raise AdapterError("the first error is the one that counts")
+
+
+def test_leaving_while_the_adapters_are_written_leaves_none_of_them(
+    tmp_path: Path, model: EcologyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evolora_mesa.record import runfolder
+
+    written: list[Path] = []
+
+    def interrupted(bank: Any, slot: int, folder: Path, **options: Any) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(folder)
+        export_adapter(bank, slot, folder, **options)
+
+    export_adapter = runfolder.export_adapter
+    monkeypatch.setattr(runfolder, "export_adapter", interrupted)
+    with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "run", model.config) as folder:
+        folder.finish(model, {})
+    assert len(written) == 1
+    found = sorted(path.name for path in folder.path.iterdir())
+    assert found == ["births.csv", "config.yaml", "deaths.csv", "gates.csv", "generations.csv", "phylogeny.csv"]
+
+
+def test_a_run_below_a_folder_with_an_odd_name_keeps_its_results(
+    tmp_path: Path, model: EcologyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a\nb").mkdir()
+    monkeypatch.chdir(tmp_path / "a\nb")
+    with RunFolder("run", model.config) as folder:
+        folder.finish(model, {})
+    assert Path("run/summary.json").is_file()
+
+
+def test_a_long_world_name_fits_into_a_folder_name(tmp_path: Path, config: WorldConfig) -> None:
+    folder = default_folder(config.model_copy(update={"name": "界" * 100, "seed": 2**63 - 1}), tmp_path)
+    assert folder.name == "界" * 33 + f"-seed{2**63 - 1}-1"
+    check_vacant(folder)
+    folder.mkdir()
 
 
 def test_the_default_folder_counts_past_what_is_there(tmp_path: Path, config: WorldConfig) -> None:

@@ -28,6 +28,7 @@ class Beliefs:
     Attributes:
         wins, losses: ``[capacity, families, depths]`` discounted evidence, without the prior.
         bias: ``[capacity, families, depths]`` inborn preference, in energy.
+        allowed: ``[capacity, families, depths]`` bool: where it may work; everywhere unless it is confined.
         exploration, curiosity: ``[capacity]`` heritable traits: share of random choices, weight of learning progress.
     """
 
@@ -36,28 +37,59 @@ class Beliefs:
         full = (capacity, *shape)
         self.wins, self.losses = np.zeros(full), np.zeros(full)
         self.bias = np.zeros(full)
+        self.allowed = np.ones(full, dtype=bool)
         self._fast, self._slow = np.full(full, np.nan), np.full(full, np.nan)  # unknown until tried
         self.exploration = np.zeros(capacity)
         self.curiosity = np.zeros(capacity)
 
     def found(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Founders know nothing and have inborn preferences among families."""
-        for array, nothing in ((self.wins, 0.0), (self.losses, 0.0), (self._fast, np.nan), (self._slow, np.nan)):
-            array[slots] = nothing
+        self._forget(slots)
         preference = rng.normal(0.0, self.settings.initial_bias, (len(slots), self.shape[0], 1))
         self.bias[slots] = np.broadcast_to(preference, (len(slots), *self.shape))
         self.exploration[slots] = self.settings.exploration
         self.curiosity[slots] = self.settings.learning_progress
 
-    def inherit(self, parents: np.ndarray, children: np.ndarray, rng: np.random.Generator) -> None:
-        """Children believe half as firmly what their parents do; their traits vary by about a tenth."""
-        for array in (self.wins, self.losses):
-            array[children] = 0.5 * array[parents]
-        for array in (self._fast, self._slow, self.bias):
-            array[children] = array[parents]
+    def inherit(self, parents: np.ndarray, child: int, teacher: np.ndarray, rng: np.random.Generator) -> None:
+        """A child believes half as firmly what its parents do; its traits are theirs, varied by about a tenth.
+
+        Args:
+            parents: ``[parents]`` slots.
+            child: slot.
+            teacher: ``[families, depths]`` place among the parents of the one that is believed about a cell.
+        """
+        families, depths = np.indices(self.shape)
+        for array, firmness in (
+            (self.wins, 0.5),
+            (self.losses, 0.5),
+            (self._fast, 1.0),
+            (self._slow, 1.0),
+            (self.bias, 1.0),
+        ):
+            array[child] = firmness * array[parents[teacher], families, depths]
+        self.allowed[child] = self.allowed[parents].any(0)
         for trait in (self.exploration, self.curiosity):
-            trait[children] = trait[parents] * np.exp(rng.normal(0.0, 0.1, len(children)))
-        self.exploration[children] = self.exploration[children].clip(0.0, 1.0)
+            trait[child] = trait[parents].mean() * np.exp(rng.normal(0.0, 0.1))
+        self.exploration[child] = self.exploration[child].clip(0.0, 1.0)
+
+    def recall(self, slot: int, cell: tuple[int, int], success: float, episodes: float) -> None:
+        """What an elite of the archive knows: that it was good in its own cell."""
+        self._forget(np.array([slot]))
+        self.bias[slot] = 0.0
+        self.wins[slot][cell], self.losses[slot][cell] = episodes * success, episodes * (1 - success)
+        self.exploration[slot] = self.settings.exploration
+        self.curiosity[slot] = self.settings.learning_progress
+
+    def confine(self, slot: int, cells: np.ndarray) -> None:
+        """From now on ``slot`` works in these flat ``cells`` only, as far as it was allowed there."""
+        inside = np.zeros(self.allowed[slot].size, dtype=bool)
+        inside[cells] = True
+        self.allowed[slot] &= inside.reshape(self.shape)
+
+    def _forget(self, slots: np.ndarray) -> None:
+        for array, nothing in ((self.wins, 0.0), (self.losses, 0.0), (self._fast, np.nan), (self._slow, np.nan)):
+            array[slots] = nothing
+        self.allowed[slots] = True
 
     def success(self, slots: np.ndarray) -> np.ndarray:
         """Mean of the belief, ``[slots, families, depths]`` in (0, 1)."""
@@ -69,7 +101,13 @@ class Beliefs:
         return np.nan_to_num(np.abs(self._fast[slots] - self._slow[slots]))
 
     def choose(
-        self, slots: np.ndarray, income: np.ndarray, cost: np.ndarray, episodes: int, rng: np.random.Generator
+        self,
+        slots: np.ndarray,
+        income: np.ndarray,
+        cost: np.ndarray,
+        episodes: int,
+        rng: np.random.Generator,
+        eagerness: float = 1.0,
     ) -> np.ndarray:
         """Deal each organelle's episodes out to cells.
 
@@ -80,18 +118,20 @@ class Beliefs:
             slots: ``[organelles]``.
             income: ``[families, depths]`` what a success is expected to be paid, in energy.
             cost: ``[families, depths]`` what an episode is expected to cost, in energy.
+            eagerness: factor on exploration and curiosity.
 
         Returns:
             ``[organelles, episodes]`` flat cell numbers.
         """
         plausible = rng.beta(self.wins[slots] + _PRIOR[0], self.losses[slots] + _PRIOR[1])
-        curiosity = self.curiosity[slots, None, None] * self.learning_progress(slots)
+        curiosity = eagerness * self.curiosity[slots, None, None] * self.learning_progress(slots)
         appeal = (income * plausible - cost + curiosity + self.bias[slots]).reshape(len(slots), -1)
-        appeal = (appeal - appeal.max(1, keepdims=True)) / self.settings.temperature
-        share = np.exp(appeal)
+        allowed = self.allowed[slots].reshape(len(slots), -1)
+        appeal = np.where(allowed, appeal, -np.inf)
+        share = np.exp((appeal - appeal.max(1, keepdims=True)) / self.settings.temperature)
         share /= share.sum(1, keepdims=True)
-        explore = self.exploration[slots, None]
-        cumulative = np.cumsum((1 - explore) * share + explore / share.shape[1], axis=1)
+        explore = (eagerness * self.exploration[slots, None]).clip(0.0, 1.0)
+        cumulative = np.cumsum((1 - explore) * share + explore * allowed / allowed.sum(1, keepdims=True), axis=1)
         drawn = rng.random((len(slots), episodes, 1)) * cumulative[:, None, -1:]
         return (drawn >= cumulative[:, None, :]).sum(-1)
 

@@ -1,25 +1,41 @@
-"""Birth and death: bankrupt organelles return their energy to the soil, rich ones bear mutated copies."""
+"""Who leaves the world, who comes to stay, and who comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
-from evolora_mesa.evolution.mutation import mutate
+from evolora_mesa.evolution.trial import Trial
+from evolora_mesa.nursery import revive
 from evolora_mesa.organelle import Organelle
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["bear", "bury"]
+__all__ = ["bury", "dismiss", "doomed", "fill_empty_niches", "keep_elites", "welcome"]
+
+_DOUBT = 2.0  # failures that every success is held against: a lucky few make no elite
 
 
-def bury(model: EcologyModel, dead: Sequence[Organelle]) -> int:
-    """Remove organelles from the world; their energy goes to the soil and their slots are free again."""
+def doomed(model: EcologyModel) -> list[Organelle]:
+    """The bankrupt; in a neutral world as many organelles at random."""
+    bankrupt = [organelle for organelle in model.organelles() if organelle.bankrupt]
+    if model.config.economy.deaths == "bankrupt" or not bankrupt:
+        return bankrupt
+    grown = [o for o in model.organelles() if o.age >= model.config.economy.protected_age]
+    drawn = model.streams.numpy("deaths").choice(len(grown), size=len(bankrupt), replace=False)
+    for organelle in bankrupt:
+        organelle.unpaid_tickets = 0
+    return [grown[place] for place in sorted(drawn.tolist())]
+
+
+def bury(model: EcologyModel, dead: Sequence[Organelle], cause: str = "bankrupt") -> None:
+    """Remove organelles from the world; their energy goes to the soil, and slots that no trial needs are free again."""
     for organelle in dead:
         model.ledger.close(organelle.account, model.soil, "death")
+        model.phylogeny.died(organelle.unique_id, model.tick, cause)
         model.datacollector.add_table_row(
             "deaths",
             {
@@ -27,53 +43,86 @@ def bury(model: EcologyModel, dead: Sequence[Organelle]) -> int:
                 "unique_id": organelle.unique_id,
                 "lineage": organelle.lineage,
                 "age": organelle.age,
+                "cause": cause,
             },
         )
         organelle.remove()
-    if dead:
-        model.bank.free([organelle.slot for organelle in dead])
-    return len(dead)
+    slots = [organelle.slot for organelle in dead]
+    kept = model.gatehouse.keep_slots(slots)
+    if free := [slot for slot in slots if slot not in kept]:
+        model.bank.free(free)
+    model.tally.deaths += len(dead)
 
 
-def bear(model: EcologyModel, generator: torch.Generator) -> int:
-    """Everyone above the threshold bears a child, the richest first, as long as the world has room.
+# ---------------------------------------------------------------- the ends of a trial
 
-    The parent pays the cost of a birth to the soil and gives the child a share of what is left.
 
-    Returns:
-        The number of births.
-    """
-    settings = model.config.reproduction
-    room = model.config.population.maximum - len(model.agents)
-    rich = [organelle for organelle in model.organelles() if organelle.energy >= settings.threshold]
-    parents = sorted(rich, key=lambda organelle: (-organelle.energy, organelle.unique_id))[: max(room, 0)]
-    if not parents:
-        return 0
-    parent_slots = torch.tensor([parent.slot for parent in parents])
-    child_slots = model.bank.allocate(len(parents), 1, generator)
-    mutate(
-        model.bank,
-        parent_slots,
-        child_slots,
-        strength=settings.strength,
-        rank_change=settings.rank_change,
-        generator=generator,
+def welcome(model: EcologyModel, child: Organelle, trial: Trial, *, confined: bool) -> None:
+    """A child has passed the gate: it is a citizen, and owns what is left of the trial's money."""
+    child.on_trial = False
+    model.ledger.close(trial.account, child.account, "evidence left")
+    if confined:
+        model.beliefs.confine(child.slot, trial.cells)
+        model.tally.confined += 1
+    if trial.kind == "merge":
+        model.tally.merges += 1
+    else:
+        model.tally.promotions += 1
+    model.phylogeny.accepted(child.unique_id, model.tick, "confined" if confined else "accepted")
+
+
+def dismiss(model: EcologyModel, child: Organelle | None, trial: Trial) -> None:
+    """A child has failed, or is dead already: what it and its trial still own goes back to the parents that live."""
+    funders = [organelle for organelle in model.organelles() if organelle.unique_id in trial.parents]
+    left = model.ledger.close(trial.account, model.grant, "evidence left")
+    if child is not None and funders:
+        left += model.ledger.transfer(child.account, model.grant, child.energy, "evidence left")
+    for funder in funders:
+        model.ledger.transfer(model.grant, funder.account, left / len(funders), "refund")
+    if child is not None:
+        bury(model, [child], "rejected")
+
+
+# ---------------------------------------------------------------- the archive
+
+
+def keep_elites(model: EcologyModel) -> None:
+    """Offer every citizen's weights to the archive, for every cell where it has worked enough to be known."""
+    citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
+    if model.archive is None or not citizens:
+        return
+    slots = np.array([organelle.slot for organelle in citizens])
+    episodes, wins, tokens = (
+        counts[slots] for counts in (model.history.episodes, model.history.wins, model.history.tokens)
     )
-    model.learner.inherit(parent_slots, child_slots)
-    model.beliefs.inherit(parent_slots.numpy(), child_slots.numpy(), model.streams.numpy("birth"))
-    for parent, slot in zip(parents, child_slots.tolist(), strict=True):
-        model.ledger.transfer(parent.account, model.soil, settings.cost, "birth")
-        account = model.ledger.open("organelle")
-        given = model.ledger.transfer(parent.account, account, settings.share * parent.energy, "inheritance")
-        child = Organelle(model, slot=slot, account=account, cell=parent.cell, parent=parent)
-        model.datacollector.add_table_row(
-            "births",
-            {
-                "generation": model.tick,
-                "unique_id": child.unique_id,
-                "parent_id": parent.unique_id,
-                "lineage": child.lineage,
-                "energy": given,
-            },
-        )
-    return len(parents)
+    who, cells = np.nonzero((episodes >= model.config.archive.evidence) & (wins > 0))
+    done = episodes[who, cells]
+    model.archive.offer(
+        cells=cells,
+        costs=tokens[who, cells] / done,
+        objectives=wins[who, cells] / (done + _DOUBT),
+        slots=slots[who],
+        ids=np.array([organelle.unique_id for organelle in citizens])[who],
+        lineages=np.array([organelle.lineage for organelle in citizens])[who],
+        traits=model.traits.rows(slots[who]),
+        generation=model.tick,
+    )
+
+
+def fill_empty_niches(model: EcologyModel) -> None:
+    """One elite comes back, into a family that nobody lives on, or into a world with too few organelles."""
+    population, endowment = model.config.population, model.config.economy.endowment
+    citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
+    crowded = len(model.agents) >= population.maximum - model.config.gate.most_trials  # births come first
+    if model.archive is None or not citizens or (crowded and len(citizens) >= population.minimum):
+        return
+    if model.ledger.balance(model.grant) < endowment:
+        return
+    slots = np.array([organelle.slot for organelle in citizens])
+    work = model.history.episodes[slots].reshape(len(slots), *model.beliefs.shape).sum(2)  # [citizens, families]
+    lived_on = np.bincount(work.argmax(1), minlength=work.shape[1])  # citizens by main family
+    few = len(citizens) < population.minimum
+    wanted = lived_on == (lived_on.min() if few else 0)
+    elites = [elite for elite in model.archive.elites() if wanted[elite.cell // model.grid.depths]]
+    if elites:
+        revive(model, max(elites, key=lambda elite: (elite.objective, -elite.niche)))

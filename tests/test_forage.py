@@ -81,8 +81,9 @@ def test_children_believe_half_as_firmly_and_vary_in_their_traits() -> None:
     outcome(held, 1, 4, 6, 2)
     parent = {name: getattr(held, name)[1].copy() for name in ("wins", "losses", "bias", "exploration", "curiosity")}
     progress = held.learning_progress(np.array([1]))
-    children = np.arange(2, 401)
-    held.inherit(np.ones(399, dtype=int), children, np.random.default_rng(1))
+    children, rng = np.arange(2, 401), np.random.default_rng(1)
+    for child in children.tolist():
+        held.inherit(np.array([1]), child, np.zeros(SHAPE, dtype=int), rng)
     np.testing.assert_array_equal(held.wins[children], np.broadcast_to(parent["wins"] / 2, (399, *SHAPE)))
     np.testing.assert_array_equal(held.losses[children], np.broadcast_to(parent["losses"] / 2, (399, *SHAPE)))
     np.testing.assert_array_equal(held.bias[children], np.broadcast_to(parent["bias"], (399, *SHAPE)))
@@ -97,8 +98,33 @@ def test_children_believe_half_as_firmly_and_vary_in_their_traits() -> None:
 
 def test_no_trait_of_a_child_is_an_impossible_share() -> None:
     held, _ = beliefs(200, exploration=1.0)
-    held.inherit(np.ones(199, dtype=int), np.arange(2, 201), np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    for child in range(2, 201):
+        held.inherit(np.array([1]), child, np.zeros(SHAPE, dtype=int), rng)
     assert 0.0 < held.exploration[1:].min() < held.exploration[1:].max() == 1.0
+
+
+def test_of_two_parents_each_is_believed_about_the_cells_it_knows() -> None:
+    held, _ = beliefs(4, exploration=0.1, learning_progress=0.3)
+    held.wins[1], held.wins[2] = 8.0, 2.0
+    held.confine(1, np.array([0]))
+    held.confine(2, np.array([5]))
+    teacher = np.zeros(SHAPE, dtype=int)
+    teacher[1, 2] = 1
+    held.inherit(np.array([1, 2]), 3, teacher, np.random.default_rng(0))
+    assert held.wins[3, 0, 0] == 4.0 and held.wins[3, 1, 2] == 1.0
+    assert np.flatnonzero(held.allowed[3]).tolist() == [0, 5]  # where either parent may work
+
+
+def test_the_confined_work_inside_however_eager_they_are() -> None:
+    held, _ = beliefs(4, exploration=0.5, learning_progress=0.3)
+    held.bias[1] = 1.0
+    held.bias[1, 0, 0] = -9.0
+    held.confine(1, np.array([0, 4]))
+    cells = held.choose(np.array([1]), ONE, FREE, 400, np.random.default_rng(0), eagerness=2.0)
+    assert set(cells.ravel().tolist()) == {0, 4}
+    held.recall(1, (1, 1), 0.75, 8.0)
+    assert held.allowed[1].all() and (held.wins[1, 1, 1], held.losses[1, 1, 1]) == (6.0, 2.0)
 
 
 def test_founders_prefer_whole_families() -> None:

@@ -71,7 +71,9 @@ def test_energy_sums_to_zero_after_every_phase_of_a_run_with_births_and_deaths(p
         births, deaths = births + model.tally.births, deaths + model.tally.deaths
     assert births and deaths
     held = model.ledger.by_kind()
-    assert -held["sun"] == pytest.approx(held["soil"] + held["cell"] + held["organelle"])
+    assert -held["sun"] == pytest.approx(
+        held["soil"] + held["cell"] + held["organelle"] + held["grant"] + held["trial"]
+    )
     assert held["organelle"] == pytest.approx(sum(organelle.energy for organelle in model.organelles()))
 
 

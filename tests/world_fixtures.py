@@ -29,6 +29,10 @@ LIVELY = {
     "economy.protected_age": 2,
     "population.maximum": 8,
     "reproduction.share": 0.002,
+    "reproduction.maturity": 0,
+    "reproduction.cooldown": 0,
+    "gate.enabled": False,
+    "gate.budget": 0.0,
 }
 NOBODY_CAN_PAY = {
     "economy.ticket": 1000.0,
@@ -50,6 +54,27 @@ def lively_world(host: HostService, *, rng: int | str = 1, **settings: object) -
     model = tiny_world(host, rng=rng, **{**LIVELY, **settings})
     enrich(model, model.organelles()[0], 1000.0)
     return model
+
+
+def breeding_world(host: HostService, **settings: object) -> EcologyModel:
+    """A tiny world in which everyone may bear a child now, if it is rich enough."""
+    ready = {"reproduction.maturity": 0, "reproduction.sociability": 1.0, "population.maximum": 12}
+    return tiny_world(host, **{**ready, **settings})
+
+
+def at_home(model: EcologyModel, organelle: Organelle, cell: int, episodes: float = 40.0, success: float = 0.9) -> None:
+    """Give an organelle a past in one cell, by flat number."""
+    model.history.episodes[organelle.slot, cell] = episodes
+    model.history.wins[organelle.slot, cell] = success * episodes
+    model.history.tokens[organelle.slot, cell] = 5 * episodes
+    where = divmod(cell, model.grid.depths)
+    model.beliefs.wins[organelle.slot][where] = success * episodes
+    model.beliefs.losses[organelle.slot][where] = (1 - success) * episodes
+
+
+def gates(model: EcologyModel) -> list[dict[str, object]]:
+    """Rows of the table of decisions."""
+    return model.datacollector.get_table_dataframe("gates").to_dict("records")
 
 
 def live(model: EcologyModel, generations: int) -> EcologyModel:
@@ -112,5 +137,5 @@ def history(model: EcologyModel) -> list[dict[str, object]]:
 def agents(model: EcologyModel) -> list[tuple[object, ...]]:
     """Who lives, where, and with what."""
     return [
-        (o.unique_id, o.parent_id, o.lineage, o.slot, o.cell.coordinate, o.energy, o.born) for o in model.organelles()
+        (o.unique_id, o.parents, o.lineage, o.slot, o.cell.coordinate, o.energy, o.born) for o in model.organelles()
     ]

@@ -22,7 +22,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Amounts: TypeAlias = FloatArray | IntArray
 Observer: TypeAlias = Callable[[str, IntArray, IntArray, IntArray], None]
 
-KINDS = ("sun", "soil", "grant", "cell", "organelle", "colony")
+KINDS = ("sun", "soil", "grant", "cell", "organelle", "trial", "colony")
 QUANTA_PER_ENERGY = 1_000_000
 
 # Below 2**51 quanta (2.25e9 energy) reading a balance as a float and rounding it back gives the same

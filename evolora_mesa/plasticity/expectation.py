@@ -32,10 +32,11 @@ class Expectation:
         self.known[slots] = False
         self.variance[slots] = _FIRST_VARIANCE
 
-    def inherit(self, sources: np.ndarray, targets: np.ndarray) -> None:
-        """Newborns expect what their parents do."""
-        self.mean[targets], self.variance[targets] = self.mean[sources], self.variance[sources]
-        self.known[targets] = self.known[sources]
+    def inherit(self, parents: np.ndarray, child: int, teacher: np.ndarray) -> None:
+        """A newborn expects in every niche what the parent ``parents[teacher[niche]]`` does."""
+        sources, niches = parents[teacher], np.arange(self.mean.shape[1])
+        for array in (self.mean, self.variance, self.known):
+            array[child] = array[sources, niches]
 
     def advantages(self, slots: np.ndarray, niches: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """``[rows]`` rewards in units of surprise, then remember them.

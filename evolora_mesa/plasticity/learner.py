@@ -135,8 +135,14 @@ class Learner:
         self._optimizer.reset(slots)
         self._health.reset(slots)
 
-    def inherit(self, parents: torch.Tensor, children: torch.Tensor) -> None:
-        """Newborns expect what their parents do and learn at their rate."""
-        self._health.reset(children)
-        self._expectation.inherit(parents.numpy(), children.numpy())
-        self._optimizer.inherit(parents, children)
+    def inherit(self, parents: np.ndarray, child: int, teacher: np.ndarray) -> None:
+        """A newborn expects what its parents do and learns at the rate of the first.
+
+        Args:
+            parents: ``[parents]`` slots.
+            child: slot.
+            teacher: ``[niches]`` place among the parents of the one that knows a niche best.
+        """
+        self._health.reset(torch.tensor([child]))
+        self._expectation.inherit(parents, child, teacher)
+        self._optimizer.inherit(torch.from_numpy(parents[:1]), torch.tensor([child]))

@@ -95,7 +95,7 @@ def test_founders_know_nothing_and_children_what_their_parents_know() -> None:
     expectation = Expectation(4, 1, 0.9)
     for _ in range(20):
         tell(expectation, 1, 0, *[0.8] * 8)
-    expectation.inherit(np.array([1]), np.array([2]))
+    expectation.inherit(np.array([1]), 2, np.array([0]))
     assert float(tell(expectation, 2, 0, *[0.1] * 8).mean()) < -1.0
     expectation.reset(np.array([1]))
     assert np.allclose(tell(expectation, 1, 0, *[0.1] * 8), 0.0)

@@ -106,7 +106,7 @@ def test_a_child_learns_on_from_where_its_parent_stood(qwen: HostService) -> Non
     learner = new_learner(qwen, bank, rule="three_factor", half_life=2)
     live(qwen, bank, learner, torch.tensor([1]), even_first, updates=20, rows=8)
     bank.copy([1], [2])
-    learner.inherit(torch.tensor([1]), torch.tensor([2]))
+    learner.inherit(np.array([1]), 2, np.zeros(1, dtype=int))
     before = snapshot(bank)
     live(qwen, bank, learner, torch.tensor([2]), even_first, updates=1, rows=8, first_key=10_000)
     largest = max(float((stack - before[name]).abs().max()) for name, stack in snapshot(bank).items())
@@ -120,7 +120,7 @@ def test_a_child_expects_what_its_parent_was_paid_and_a_founder_nothing(qwen: Ho
         parent, newborn = torch.tensor([1]), torch.tensor([2])
         live(qwen, bank, learner, parent, lambda tokens: 1.0, updates=10, rows=8)
         if inherits:
-            learner.inherit(parent, newborn)
+            learner.inherit(parent.numpy(), 2, np.zeros(1, dtype=int))
         else:
             learner.reset(newborn)
         before = snapshot(bank)

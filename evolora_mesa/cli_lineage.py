@@ -71,7 +71,7 @@ def _counted(census: Census) -> str:
     share = f"{100 * census.founders_with_heirs / census.founders:.0f} %" if census.founders else "n/a"
     return (
         f"{census.founders} founders, {census.births} births, {census.merges} merges accepted, "
-        f"{census.promotions} promotions, {census.confined} of both confined, {census.revivals} reseeded from the "
+        f"{census.promotions} promotions ({census.confined} of these confined), {census.revivals} reseeded from the "
         f"archive, {census.deaths} deaths; at most {census.depth} generations of descent; {share} of the founders live "
         "or have living descendants."
     )

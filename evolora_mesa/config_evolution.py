@@ -91,7 +91,7 @@ class GateConfig(Section):
     alpha: float = setting(0.05, "false-discovery rate of accepted children", unit="probability", gt=0, lt=1)
     margin: float = setting(0.15, "loss to a parent that counts as no loss", unit="accuracy", gt=0, lt=1)
     least_effect: float = setting(0.1, "gain that is worth looking for; less is futile", unit="accuracy", gt=0, lt=1)
-    futility: float = setting(0.2, "chance to drop a child that has the least effect", unit="probability", gt=0, lt=1)
+    futility: float = setting(0.1, "chance to drop a child that has the least effect", unit="probability", gt=0, lt=1)
     window: int = setting(48, "prompts of a trial, at first", unit="prompts per generation", ge=1, le=4096)
     window_low: int = setting(24, "fewest prompts that the tuner may set", unit="prompts per generation", ge=1, le=4096)
     window_high: int = setting(96, "most prompts that the tuner may set", unit="prompts per generation", ge=1, le=4096)

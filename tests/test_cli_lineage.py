@@ -44,7 +44,7 @@ def test_the_tree_and_the_counts_are_printed(capsys: pytest.CaptureFixture[str],
     census = book.census()
     for words in (
         f"{census.founders} founders, {census.births} births, {census.merges} merges accepted, ",
-        f"{census.promotions} promotions, {census.confined} of both confined, ",
+        f"{census.promotions} promotions ({census.confined} of these confined), ",
         f"{census.revivals} reseeded from the archive, {census.deaths} deaths; at most {census.depth} generations",
         f"{100 * census.founders_with_heirs / census.founders:.0f} % of the founders live or have living descendants.",
     ):

@@ -149,6 +149,7 @@ class RunFolder:
             RunError: a file cannot be written.
             AdapterError: an adapter is not fit to be written.
         """
+        model.phylogeny.check()
         try:
             with tempfile.TemporaryDirectory(prefix=".finish-", dir=self.path) as aside:
                 made = Path(aside)

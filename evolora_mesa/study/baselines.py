@@ -69,8 +69,8 @@ def run_baselines(
 ) -> BaselineTable:
     """Train and deploy every arm under every seed.
 
-    The ecology lives until it has had ``episodes``; it finishes its last generation, and the other arms of
-    the seed get as many, rounded up to whole updates. The bare host is a candidate of every arm, so that a
+    The ecology lives until it has had ``episodes``, what its children and their parents answer at the gate
+    included; it finishes its last generation, and the other arms of the seed get as many, rounded up to whole updates. The bare host is a candidate of every arm, so that a
     single adapter may also leave a family to it; what the adapter does alone is its ``best_single``.
 
     Args:
@@ -132,14 +132,14 @@ def run_baselines(
 
 
 def _grow(model: EcologyModel, episodes: int) -> Spent:
-    """Let a world live until it has had ``episodes``, or everyone is dead."""
+    """Let a world live until it has had ``episodes``, answers to gate prompts included, or everyone is dead."""
     spent = Spent(0, 0)
     while spent.episodes < episodes and model.running:
         model.step()
         tally = model.tally
         spent = Spent(
-            spent.episodes + tally.episodes,
-            spent.tokens + tally.prompt_tokens + tally.generated_tokens,
+            spent.episodes + tally.episodes + tally.gate_rows,
+            spent.tokens + tally.prompt_tokens + tally.generated_tokens + tally.gate_tokens,
         )
     return spent
 

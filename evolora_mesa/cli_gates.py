@@ -35,6 +35,9 @@ def gates(
     candidates: Annotated[
         int, typer.Option(min=1, max=_MOST_CANDIDATES, help="Children of every planted truth, for --study.")
     ] = 2000,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting of the worlds.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(parser=given_path, metavar="PATH", help="Folder for JSON, Markdown, CSV and a plot."),
@@ -46,21 +49,24 @@ def gates(
 
     if out is not None:
         check_writable(out)  # now, not after the training
-    if study and worlds:
-        raise ConfigError("the planted truths need no world", got=worlds[0], do="Leave out the world, or --study.")
+    if study and (worlds or settings):
+        given = (worlds or settings or [""])[0]
+        raise ConfigError("the planted truths need no world", got=given, do="Leave out the world, or --study.")
     if study:
         _study(quick, seed, candidates, out, as_json)
     else:
-        _watch(worlds or ["ecology"], seeds, generations, out, as_json)
+        _watch(worlds or ["ecology"], settings or [], seeds, generations, out, as_json)
 
 
-def _watch(worlds: list[str], seeds: int, generations: int, out: Path | None, as_json: bool) -> None:
+def _watch(
+    worlds: list[str], settings: list[str], seeds: int, generations: int, out: Path | None, as_json: bool
+) -> None:
     """Let worlds live, and measure what passed their gates."""
     from evolora_mesa.configfile import load_config
     from evolora_mesa.hosting import host_for
     from evolora_mesa.study.accepted import AcceptedTable, watch_world
 
-    configs = [load_config(world) for world in worlds]
+    configs = [load_config(world, settings) for world in worlds]
     lives = []
     for config in configs:
         service = host_for(config)
@@ -74,6 +80,7 @@ def _watch(worlds: list[str], seeds: int, generations: int, out: Path | None, as
     table = AcceptedTable(tuple(lives), configs[0].gate.alpha)
     if out is not None:
         command = ["evolora", "gates", *worlds, "--seeds", str(seeds), "--generations", str(generations)]
+        command += [part for setting in settings for part in ("--set", setting)]
         table.save(out, command=shlex.join(command))
         _say(f"Written to {out}")
     print(table.to_json() if as_json else table.text(), end="" if as_json else "\n")

@@ -16,7 +16,7 @@ from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_lineage import lineage
 from evolora_mesa.cli_run import INTERRUPTED, run
 from evolora_mesa.cli_streams import Outlet, outlets
-from evolora_mesa.cli_study import baselines, demo, specialists
+from evolora_mesa.cli_study import baselines, demo, merging, specialists
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError, one_line
 from evolora_mesa.record.interrupt import Leaving, exit_code
 
@@ -37,6 +37,7 @@ app.command()(run)
 app.command()(demo)
 app.command()(baselines)
 app.command()(specialists)
+app.command()(merging)
 app.command()(gates)
 app.command()(lineage)
 app.add_typer(host_app, name="host")

@@ -1,4 +1,4 @@
-"""``evolora baselines`` and ``evolora demo``: what the ecology is worth, measured and shown."""
+"""``evolora baselines``, ``specialists``, ``merging`` and ``demo``: what the ecology is worth, measured and shown."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from evolora_mesa.errors import RunError
 
 if TYPE_CHECKING:
     from evolora_mesa.study.baseline_table import ArmRow
+    from evolora_mesa.study.merging import MergeTable
 
-__all__ = ["baselines", "demo", "specialists"]
+__all__ = ["baselines", "demo", "merging", "specialists"]
 
 _PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 _MOST_SEEDS, _MOST_EPISODES = 10_000, 1_000_000_000  # beyond, a slip of the finger: years of training
+_HEADLINE = "svd 0.5, rank 4"  # how worlds merge unless they are told otherwise
 
 
 def baselines(
@@ -106,6 +108,38 @@ def specialists(
         raise typer.Exit(code)
 
 
+def merging(
+    seeds: Annotated[int, typer.Option(min=1, max=_MOST_SEEDS, help="Repetitions, with seeds 0, 1, ...")] = 5,
+    episodes: Annotated[
+        int, typer.Option(min=1, max=_MOST_EPISODES, help="Training episodes of every specialist.")
+    ] = 512,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of families with different styles, per seed.")] = 8,
+    host: Annotated[str, typer.Option(help="A Hugging Face folder, a hub id, or a shipped host.")] = "petri",
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=given_path, metavar="PATH", help="Folder for the table as Markdown and CSV."),
+    ] = None,
+) -> None:
+    """Merge specialists in pairs: which children keep both skills?"""
+    from evolora_mesa.record.runfolder import check_writable
+
+    if out is not None:
+        check_writable(out)  # now, not after minutes of training
+    from evolora_mesa.host import HostService
+    from evolora_mesa.study.merging import merge_pairs
+
+    table = merge_pairs(
+        HostService.load(host), seeds=range(seeds), pairs=pairs, episodes=episodes, on_progress=_say_merged
+    )
+    options = {"--seeds": seeds, "--episodes": episodes, "--pairs": pairs, "--host": host}
+    command = shlex.join(["evolora", "merging", *(str(part) for option in options.items() for part in option)])
+    if out is not None:  # before it is printed, which can fail
+        table.save(out, command=command)
+        print(f"Written to {out}", file=sys.stderr)
+    print(table.markdown(command))
+    print(_headline(table))
+
+
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
     out: Annotated[
@@ -155,3 +189,13 @@ def _say(row: ArmRow) -> None:
         file=sys.stderr,
         flush=True,
     )
+
+
+def _say_merged(table: MergeTable) -> None:
+    """A line per finished seed, of all seeds so far."""
+    print(f"seed {table.rows[-1].seed}: so far {_headline(table)}", file=sys.stderr, flush=True)
+
+
+def _headline(table: MergeTable) -> str:
+    kept = [row.keeps_both for row in table.rows if row.recipe == _HEADLINE]
+    return f"{_HEADLINE} keeps both skills in {sum(kept)} of {len(kept)} pairs"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evolora_mesa.evolution.history import main_families
 from evolora_mesa.evolution.screen import complementarity
 from evolora_mesa.evolution.selection import Standing
 from evolora_mesa.evolution.trial import Reason
@@ -22,7 +23,9 @@ def conceive(model: EcologyModel) -> None:
     """Whom the selection policy picks bears a child, as long as there is energy, room and a partner worth having."""
     settings, rng = model.config.reproduction, model.streams.numpy("breeding")
     for parent in _chosen(model):
-        if len(model.agents) >= model.config.population.maximum or not model.gatehouse.room():
+        if not parent.rested(settings.cooldown):
+            model.gatehouse.refuse(model, parent, "cooldown")
+        elif len(model.agents) >= model.config.population.maximum or not model.gatehouse.room():
             model.gatehouse.refuse(model, parent, "no_room")
         elif parent.energy < model.tuner.floor * model.traits.thrift[parent.slot]:
             model.gatehouse.refuse(model, parent, "low_energy")
@@ -40,9 +43,7 @@ def _chosen(model: EcologyModel) -> list[Organelle]:
     """The citizens that may reproduce in this generation, in the order of the policy."""
     settings = model.config.reproduction
     ready = [
-        organelle
-        for organelle in model.organelles()
-        if not organelle.on_trial and organelle.age >= settings.maturity and organelle.rested(settings.cooldown)
+        organelle for organelle in model.organelles() if not organelle.on_trial and organelle.age >= settings.maturity
     ]
     if not ready:
         return []
@@ -68,13 +69,15 @@ def _partner(model: EcologyModel, parent: Organelle, rng: np.random.Generator) -
     if not own.any():
         return "no_partner"
     if model.archive is not None and rng.random() < model.config.archive.parents:
-        elite = _elite(model, own, rng)
+        elite = _elite(model, parent, own, rng)
         if elite is not None:
             return elite
     others = [
         other
         for other in model.organelles()
-        if other is not parent and not other.on_trial and not model.gatehouse.has_failed(parent, other)
+        if other is not parent
+        and not other.on_trial
+        and not model.gatehouse.has_tried(model, parent.unique_id, other.unique_id)
     ]
     slots = np.array([other.slot for other in others], dtype=np.int64)
     focus = model.history.focus(slots)  # [others, cells]
@@ -96,17 +99,23 @@ def _partner(model: EcologyModel, parent: Organelle, rng: np.random.Generator) -
     if model.config.gate.screen and promise.mean.max() < model.config.gate.least_effect:
         return "screen_failed"
     luck = rng.standard_normal(len(others)) * promise.standard_error  # so that it is not always the same pair
-    home = int(own.argmax()) // model.grid.depths
-    get_along = np.array(
-        [model.gatehouse.compatibility(home, int(cells.argmax()) // model.grid.depths) for cells in focus]
-    )
+    home, *homes = main_families(np.vstack([own, focus]), model.grid.depths)
+    get_along = np.array([model.gatehouse.compatibility(home, other) for other in homes])
     return Mate.of(model, others[int((get_along * (promise.mean + luck)).argmax())])
 
 
-def _elite(model: EcologyModel, own: np.ndarray, rng: np.random.Generator) -> Mate | None:
-    """An elite of a cell outside ``own [cells]``, the more likely the better it is."""
+def _elite(model: EcologyModel, parent: Organelle, own: np.ndarray, rng: np.random.Generator) -> Mate | None:
+    """An elite of a cell outside ``own [cells]``, the more likely the better it is; weights whose owner lives are had
+    from the owner."""
     assert model.archive is not None
-    elites = [elite for elite in model.archive.elites() if not own[elite.cell]]
+    alive = {organelle.unique_id for organelle in model.agents}
+    elites = [
+        elite
+        for elite in model.archive.elites()
+        if not own[elite.cell]
+        and elite.organelle not in alive
+        and not model.gatehouse.has_tried(model, parent.unique_id, elite.organelle)
+    ]
     if not elites:
         return None
     merit = np.array([elite.objective for elite in elites])

@@ -169,6 +169,14 @@ class PopulationConfig(Section):
                 expected=f"at most population.maximum = {self.maximum}",
                 got=self.initial,
             )
+        if self.minimum > self.maximum:
+            raise clash(
+                "fewest organelles are more than the world holds",
+                "minimum",
+                "maximum",
+                expected=f"at most population.maximum = {self.maximum}",
+                got=self.minimum,
+            )
         return self
 
 

@@ -88,7 +88,9 @@ class GateConfig(Section):
     """The test that a child passes before it is a citizen: paired with its parents on fresh prompts, sequential."""
 
     enabled: bool = setting(True, "children are tested; off makes every child a citizen at once")
-    alpha: float = setting(0.05, "false-discovery rate of accepted children", unit="probability", gt=0, lt=1)
+    alpha: float = setting(
+        0.05, "chance of a child that is no better to pass, e-BH over open trials", unit="probability", gt=0, lt=1
+    )
     margin: float = setting(0.15, "loss to a parent that counts as no loss", unit="accuracy", gt=0, lt=1)
     least_effect: float = setting(0.1, "gain that is worth looking for; less is futile", unit="accuracy", gt=0, lt=1)
     futility: float = setting(0.1, "chance to drop a child that has the least effect", unit="probability", gt=0, lt=1)

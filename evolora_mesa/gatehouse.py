@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from evolora_mesa.evolution.crossover import isolate_sites, site_weights_from_uplift
+from evolora_mesa.evolution.history import main_families
 from evolora_mesa.evolution.screen import aipw_uplift
 from evolora_mesa.evolution.trial import Decision, Group, Reason, Trial, Verdict, decide, draw_cells
 from evolora_mesa.host import BARE, Request
@@ -43,16 +44,20 @@ class Gatehouse:
         self.observer: Callable[[Decision], None] | None = None
         self._most = most_trials
         self._borrowed: set[int] = set()  # slots of parents that are no living organelle
-        self._failed: set[tuple[int, ...]] = set()
+        self._tried: dict[tuple[int, ...], int | None] = {}  # pairs: the child that passed, or none did
         self._merges: dict[tuple[int, ...], list[int]] = {}  # by two families: accepted, rejected
 
     def room(self) -> int:
         """Trials that may still be opened."""
         return self._most - len(self.trials)
 
-    def has_failed(self, one: Organelle, other: Organelle) -> bool:
-        """Whether a child of these two was rejected before."""
-        return _pair(one.unique_id, other.unique_id) in self._failed
+    def has_tried(self, model: EcologyModel, one: int, other: int) -> bool:
+        """Whether a child of these two was rejected before, or has passed and lives, or is being tested."""
+        pair = _pair(one, other)
+        child = self._tried.get(pair)
+        if child is not None:
+            return any(organelle.unique_id == child for organelle in model.agents)
+        return pair in self._tried or any(_pair(*trial.parents) == pair for trial in self.trials)
 
     def compatibility(self, one: int, other: int) -> float:
         """Expected share of merges between two families that pass, in (0, 1), from those that were tried."""
@@ -144,7 +149,7 @@ class Gatehouse:
         """Whether the next prompts can be paid; the grant fund helps a trial that looks promising."""
         needed = model.tuner.window * (1 + len(trial.rivals)) * self._row_price(model)
         missing = needed - model.ledger.balance(trial.account)
-        promising = not trial.uplift <= 0  # also before the first prompt
+        promising = not trial.uplift <= -model.config.gate.least_effect  # also before the first prompt
         if missing > 0 and promising and model.ledger.balance(model.grant) >= missing + 1e-6:
             model.ledger.transfer(model.grant, trial.account, missing + 1e-6, "grant")
             missing = 0.0
@@ -239,14 +244,17 @@ class Gatehouse:
         child = next((organelle for organelle in model.agents if organelle.unique_id == trial.child), None)
         passed = decision.verdict in ("accepted", "confined")
         if len(trial.focus) > 1 and trial.prompts.any():
-            homes = _pair(*(int(focus[0]) // model.grid.depths for focus in trial.focus))
+            cells = np.zeros((len(trial.focus), len(model.cell_accounts)), dtype=bool)
+            for parent, focus in enumerate(trial.focus):
+                cells[parent, focus] = True
+            homes = _pair(*main_families(cells, model.grid.depths))
             self._merges.setdefault(homes, [0, 0])[not passed] += 1
+        if len(trial.parents) > 1:
+            self._tried[_pair(*trial.parents)] = trial.child if passed else None
         if passed:
             assert child is not None
             welcome(model, child, trial, confined=decision.verdict == "confined")
         else:
-            if len(trial.parents) > 1:
-                self._failed.add(_pair(*trial.parents))
             dismiss(model, child, trial)
         self._give_back(model)
 

@@ -159,6 +159,7 @@ def _trial(model: EcologyModel, mates: Sequence[Mate], child: Organelle, operato
         operator=operator,
         parents=tuple(mate.unique_id for mate in mates),
         rivals=tuple(mate.slot for mate in mates),
+        funders=tuple(mate.unique_id for mate in mates if mate.organelle is not None),
         focus=tuple(mate.focus for mate in mates),
         shallower=shallower,
         panel=np.setdiff1d(np.arange(len(model.cell_accounts)), np.union1d(cells, shallower)),
@@ -170,7 +171,7 @@ def _trial(model: EcologyModel, mates: Sequence[Mate], child: Organelle, operato
 def _fund(model: EcologyModel, mates: Sequence[Mate], trial: Trial, account: int) -> None:
     """Every living parent pays its part of the birth, of the child's start in life and of its prompts."""
     settings, cap = model.config.reproduction, model.config.diversity
-    citizens = model.organelles()
+    citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
     prices = birth_prices(settings.cost, np.array([o.lineage for o in citizens]), cap.lineage_cap, cap.lineage_strength)
     price_of = dict(zip((o.unique_id for o in citizens), prices.tolist(), strict=True))
     funders = [mate.organelle for mate in mates if mate.organelle is not None]
@@ -180,8 +181,8 @@ def _fund(model: EcologyModel, mates: Sequence[Mate], trial: Trial, account: int
         ledger.transfer(funder.account, model.soil, min(part * price_of[funder.unique_id], funder.energy), "birth")
         owned = part * funder.energy
         ledger.transfer(funder.account, account, settings.share * owned, "inheritance")
-        budget = min(float(model.traits.budget[funder.slot]), 1 - settings.share)
-        ledger.transfer(funder.account, trial.account, budget * owned, "evidence")
+        budget = float(model.traits.budget[funder.slot]) * owned
+        ledger.transfer(funder.account, trial.account, min(budget, funder.energy), "evidence")
     stipend = min(model.config.gate.stipend, model.ledger.balance(model.grant))
     model.ledger.transfer(model.grant, trial.account, stipend, "stipend")
 

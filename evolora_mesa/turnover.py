@@ -72,13 +72,16 @@ def welcome(model: EcologyModel, child: Organelle, trial: Trial, *, confined: bo
 
 
 def dismiss(model: EcologyModel, child: Organelle | None, trial: Trial) -> None:
-    """A child has failed, or is dead already: what it and its trial still own goes back to the parents that live."""
-    funders = [organelle for organelle in model.organelles() if organelle.unique_id in trial.parents]
+    """A child has failed, or is dead already: what it and its trial still own goes back to those who paid and live."""
+    funders = [organelle for organelle in model.organelles() if organelle.unique_id in trial.funders]
     left = model.ledger.close(trial.account, model.grant, "evidence left")
     if child is not None and funders:
         left += model.ledger.transfer(child.account, model.grant, child.energy, "evidence left")
-    for funder in funders:
-        model.ledger.transfer(model.grant, funder.account, left / len(funders), "refund")
+    for place, funder in enumerate(funders):
+        part = left / (len(funders) - place)  # the last takes what rounding leaves
+        left -= model.ledger.transfer(
+            model.grant, funder.account, min(part, model.ledger.balance(model.grant)), "refund"
+        )
     if child is not None:
         bury(model, [child], "rejected")
 
@@ -114,7 +117,9 @@ def fill_empty_niches(model: EcologyModel) -> None:
     population, endowment = model.config.population, model.config.economy.endowment
     citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
     crowded = len(model.agents) >= population.maximum - model.config.gate.most_trials  # births come first
-    if model.archive is None or not citizens or (crowded and len(citizens) >= population.minimum):
+    if model.archive is None or not citizens or len(model.agents) >= population.maximum:
+        return
+    if crowded and len(citizens) >= population.minimum:
         return
     if model.ledger.balance(model.grant) < endowment:
         return

@@ -11,6 +11,7 @@ from evolora_mesa.breeding import conceive
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.organelle import Organelle
+from evolora_mesa.turnover import bury, keep_elites
 
 
 def children(model: EcologyModel) -> list[Organelle]:
@@ -99,7 +100,7 @@ def test_parents_rest_and_the_young_wait(petri: HostService) -> None:
     parent = model.organelles()[0]
     enrich(model, parent, 100.0)
     assert len(children(model)) == 1
-    assert parent.unique_id not in {child.parents[0] for child in children(model)}
+    assert children(model) == [] and "cooldown" in reasons(model)
     model.tick += 3
     assert len(children(model)) == 1
     young = tiny_world(petri, **{"reproduction.maturity": 4, "reproduction.merging": False})
@@ -205,8 +206,6 @@ def test_the_archive_gives_parents(petri: HostService) -> None:
     at_home(model, source, 4)
     teach(model, source)
     keep = weight_change(model, source.slot)
-    from evolora_mesa.turnover import bury, keep_elites
-
     keep_elites(model)
     bury(model, [source])
     enrich(model, parent, 10.0)
@@ -216,6 +215,20 @@ def test_the_archive_gives_parents(petri: HostService) -> None:
     (trial,) = model.gatehouse.trials
     assert torch.allclose(weight_change(model, trial.rivals[1]), keep)
     assert len(model.bank.used_slots()) == used + 2  # the child, and its second parent back from the archive
+
+
+def test_nobody_merges_with_itself_or_with_the_archived_weights_of_somebody_alive(petri: HostService) -> None:
+    model = breeding_world(petri, **{"archive.parents": 1.0})
+    parent, neighbour, *_ = model.organelles()
+    at_home(model, parent, 0)
+    at_home(model, neighbour, 4)
+    keep_elites(model)
+    model.history.reset(np.array([parent.slot]))
+    at_home(model, parent, 2)  # its own elite is of a cell where it no longer works
+    enrich(model, parent, 10.0)
+    (child,) = children(model)
+    assert child.parents == (parent.unique_id, neighbour.unique_id)
+    assert model.gatehouse.trials[0].rivals == (parent.slot, neighbour.slot)  # the living, not a copy
 
 
 @pytest.mark.parametrize(

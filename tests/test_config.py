@@ -182,7 +182,7 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         return st.lists(st.sampled_from(FAMILIES), min_size=1, unique=True)
     if isinstance(default, bool):
         return st.booleans()
-    if name in ("population.initial", "adapter.rank"):
+    if name in ("population.initial", "population.minimum", "adapter.rank"):
         return st.integers(1, default)  # type: ignore[arg-type]
     if name in ("population.maximum", "population.episodes"):
         return st.integers(32, 256)
@@ -376,6 +376,7 @@ BAD_FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "birth too dear": ("reproduction: {cost: 5}\n", ["at most reproduction.floor_low = 2.0"]),
     "floor out of its bounds": ("reproduction: {floor: 99}\n", ["outside its own bounds", "2.0 to 16.0", "99"]),
     "window out of its bounds": ("gate: {window: 1}\n", ["outside its own bounds", "24 to 96"]),
+    "fewer than the fewest": ("population: {minimum: 9, maximum: 8, initial: 1}\n", ["at most population.maximum = 8"]),
     "no mutation": ("reproduction: {mutations: []}\n", ["no kind of mutation"]),
     "a mutation twice": ("reproduction: {mutations: [svd, svd]}\n", ["one kind of mutation twice", "svd"]),
     "cost bins descend": ("archive: {cost_edges: [9, 3]}\n", ["cost bounds do not ascend"]),

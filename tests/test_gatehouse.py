@@ -110,7 +110,10 @@ def test_a_merge_beats_both_parents_and_a_pair_that_failed_is_not_tried_again(pe
     answers_by(model, lambda slot, task: slot == child.slot or homes.get(slot) == task.family)
     row = judge(model)
     assert (row["kind"], row["verdict"]) == ("merge", "accepted")
-    assert model.tally.merges == 1 and not model.gatehouse.has_failed(first, second)
+    assert model.tally.merges == 1
+    assert model.gatehouse.has_tried(model, second.unique_id, first.unique_id)  # as long as their child lives
+    bury(model, [child])
+    assert not model.gatehouse.has_tried(model, first.unique_id, second.unique_id)
     assert 0.3 < row["uplift"] < 0.7  # on the union, where either parent is right on half
     failing = breeding_world(petri, **{"archive.enabled": False, "gate.screen": False, "reproduction.births": 1})
     on_trial(failing)
@@ -118,7 +121,8 @@ def test_a_merge_beats_both_parents_and_a_pair_that_failed_is_not_tried_again(pe
     answers_by(failing, lambda *_: True)
     assert judge(failing)["verdict"] == "rejected"
     one, other = (o for o in failing.organelles() if o.unique_id in trial.parents)
-    assert failing.gatehouse.has_failed(one, other) and failing.gatehouse.has_failed(other, one)
+    assert failing.gatehouse.has_tried(failing, one.unique_id, other.unique_id)
+    assert failing.gatehouse.has_tried(failing, other.unique_id, one.unique_id)
     assert failing.gatehouse.compatibility(0, 1) < 0.5
 
 
@@ -292,3 +296,45 @@ def test_an_observer_sees_every_decision_while_the_slots_are_still_owned(petri: 
     judge(model)
     assert seen[-1][0] == "rejected" and all(owned for _, owned in seen)
     assert len(seen) == len([row for row in gates(model) if row["verdict"] != "refused"])
+
+
+def test_the_refund_goes_to_those_who_paid_to_the_last_quantum(petri: HostService) -> None:
+    """An elite's original that lives has paid nothing; and halves that are rounded up would overdraw the fund."""
+    model = breeding_world(
+        petri, **{"archive.enabled": False, **PATIENT, "gate.stipend": 0.0, "gate.grant_inflow": 0.0}
+    )
+    child = on_trial(model)
+    (trial,) = model.gatehouse.trials
+    payer, other = (o for o in model.organelles() if o.unique_id in trial.parents)
+    trial.funders = (payer.unique_id,)
+    before, owned = other.energy, payer.energy + child.energy + model.ledger.balance(trial.account)
+    model.ledger.transfer(model.sun, trial.account, 0.000001, "gift")  # an odd number of quanta
+    bury(model, [child])
+    soil = child_energy_gone = owned - payer.energy - model.ledger.balance(trial.account)
+    judge(model)
+    assert other.energy == before
+    assert payer.energy == pytest.approx(owned - child_energy_gone + 0.000001)
+    assert soil >= 0 and model.ledger.total() == 0
+    for odd in (1, 2, 3):
+        both = breeding_world(petri, **{"archive.enabled": False, **PATIENT, "gate.stipend": 0.0})
+        child = on_trial(both)
+        (trial,) = both.gatehouse.trials
+        both.ledger.transfer(both.sun, trial.account, odd / 1_000_000, "gift")
+        bury(both, [child])
+        judge(both)
+        assert both.ledger.balance(both.grant) == 0.0
+        assert both.ledger.total() == 0
+
+
+def test_a_trial_that_asks_all_its_prompts_elsewhere_is_not_held_up_by_them(petri: HostService) -> None:
+    model = breeding_world(petri, **{"archive.enabled": False, **PATIENT})
+    on_trial(model)
+    (trial,) = model.gatehouse.trials
+    trial.prompts[:] = [40, model.config.gate.most_pairs, model.config.gate.most_pairs]
+    assert [group.name for group in trial.needs(1, model.config.gate)] == ["FOCUS"]
+    trial.counts[:, 0] = [400, 0, 0]
+    trial.counts[:, 1] = [0, 400, 0]
+    assert trial.needs(1, model.config.gate) == []
+    model.tick += 1
+    model.gatehouse.judge(model)
+    assert gates(model)[-1]["verdict"] == "confined"  # better, and nothing is known about elsewhere

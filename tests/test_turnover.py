@@ -155,6 +155,17 @@ def test_nobody_comes_back_for_nothing(petri: HostService, obstacle: str) -> Non
     assert model.tally.revivals == 0
 
 
+def test_nobody_comes_back_into_a_full_world(petri: HostService) -> None:
+    model = tiny_world(petri, **{"population.maximum": 4, "population.minimum": 4, "population.initial": 4})
+    best, second, *_ = model.organelles()
+    at_home(model, best, 4)
+    keep_elites(model)
+    second.on_trial = True  # three citizens, fewer than the minimum, but four organelles
+    model.ledger.transfer(model.sun, model.grant, 10.0, "gift")
+    fill_empty_niches(model)
+    assert model.tally.revivals == 0
+
+
 def test_births_have_the_first_claim_on_room(petri: HostService) -> None:
     model = tiny_world(petri, **{"population.maximum": 8, "population.minimum": 0, "gate.most_trials": 4})
     at_home(model, model.organelles()[0], 4)

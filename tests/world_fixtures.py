@@ -19,6 +19,7 @@ TINY = {
     "tasks.families": ["word.count", "math", "logic"],
     "tasks.depths": 2,
     "population.initial": 4,
+    "population.minimum": 2,
     "population.maximum": 6,
     "population.episodes": 4,
 }

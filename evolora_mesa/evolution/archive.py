@@ -6,7 +6,7 @@ a depth and a range of cost. Who is added, and who wins a tie, is as in the ``Gr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -122,17 +122,6 @@ class Archive:
             Elite(niche, niche // self.bins, traits=self._traits[niche].copy(), **dict(zip(columns, row, strict=True)))
             for niche, row in zip(niches.tolist(), zip(*columns.values(), strict=True), strict=True)
         ]
-
-    def best_of_cell(self, cell: int) -> int | None:
-        """The niche of a flat ``cell`` with the best elite, of equals the cheapest bin; None without an elite."""
-        first = cell * self.bins
-        best = first + int(self._column["objective"][first : first + self.bins].argmax())
-        return best if self.occupied[best] else None
-
-    def empty_cells(self, resident_cells: Collection[int] | np.ndarray) -> np.ndarray:
-        """Flat cells, ascending, that have an elite but are not among the ``resident_cells``, where somebody lives."""
-        known = np.flatnonzero(self.occupied.reshape(-1, self.bins).any(1))
-        return np.setdiff1d(known, np.asarray(list(resident_cells), dtype=np.int64))
 
     # ------------------------------------------------------------------ in and out
 

@@ -28,7 +28,7 @@ Reason = Literal[
     "ungated",  # the gate is switched off
     "low_power",  # not enough prompts yet
     "low_energy",  # the prompts, or the birth, cannot be paid
-    "cooldown",
+    "cooldown",  # the parent rests after its latest child
     "no_partner",
     "no_room",
     "screen_failed",  # the history already paid for says that it is not worth prompts
@@ -58,7 +58,7 @@ class _Test(IntEnum):
 _SHARES: Final = {Group.FOCUS: 2.0, Group.SHALLOWER: 1.0, Group.PANEL: 1.0}
 
 
-@dataclass
+@dataclass(eq=False)  # a trial is itself, whatever its counts are
 class Trial:
     """One child before the gate.
 
@@ -72,6 +72,7 @@ class Trial:
         shallower, panel: flat cell numbers of the other groups.
         account: ledger account that pays for prompts.
         born: generation.
+        funders: ids of the organelles that paid for the child.
         counts: ``[rivals, tests, 3]`` wins, ties and losses of the child.
         prompts: by group, asked so far.
         energy: paid so far.
@@ -88,6 +89,7 @@ class Trial:
     panel: np.ndarray
     account: int
     born: int
+    funders: tuple[int, ...] = ()
     counts: np.ndarray = field(init=False)
     prompts: np.ndarray = field(init=False)
     energy: float = 0.0
@@ -144,11 +146,21 @@ class Trial:
         better = self.log_evidence() >= enough + math.log(max(concurrent, 1))
         if not (better and self._no_worse(_Test.OWN, settings)):
             wanted.append(Group.FOCUS)
-        if self.shallower.size and not self._no_worse(_Test.SHALLOWER, settings):
+        if self.shallower.size and not (
+            self._no_worse(_Test.SHALLOWER, settings) or self._exhausted(Group.SHALLOWER, settings)
+        ):
             wanted.append(Group.SHALLOWER)
-        if self.panel.size and not (self._no_worse(_Test.PANEL, settings) or self._worse(_Test.PANEL, settings)):
+        if self.panel.size and not (
+            self._no_worse(_Test.PANEL, settings)
+            or self._worse(_Test.PANEL, settings)
+            or self._exhausted(Group.PANEL, settings)
+        ):
             wanted.append(Group.PANEL)
         return wanted
+
+    def _exhausted(self, group: Group, settings: GateConfig) -> bool:
+        """As many prompts of a group were asked as a trial may ask."""
+        return bool(self.prompts[group] >= settings.most_pairs)
 
     def _counts(self, test: _Test) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         wins, ties, losses = self.counts[:, test].T
@@ -236,7 +248,8 @@ def decide(trials: Sequence[Trial], generation: int, settings: GateConfig) -> li
 
 
 def _decided(trial: Trial, better: bool, generation: int, settings: GateConfig) -> tuple[Verdict, Reason]:
-    over = trial.prompts[Group.FOCUS] >= settings.most_pairs or generation - trial.born >= settings.probation
+    over = trial._exhausted(Group.FOCUS, settings) or generation - trial.born >= settings.probation
+    undecided = [group for group in trial.needs(1, settings) if group is not Group.FOCUS]
     if trial._worse(_Test.OWN, settings):
         return "rejected", "inferior_on_parents"
     if trial.shallower.size and trial._worse(_Test.SHALLOWER, settings):
@@ -247,7 +260,7 @@ def _decided(trial: Trial, better: bool, generation: int, settings: GateConfig) 
             return "accepted", "accepted"
         if trial._worse(_Test.PANEL, settings):
             return "confined", "confined"
-    if better and over and trial._no_worse(_Test.OWN, settings):
+    if better and (over or not undecided) and trial._no_worse(_Test.OWN, settings):
         return "confined", "confined"  # what was not shown about other cells cannot hurt there
     if not better and trial._futile(settings):
         return "rejected", "futile"

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from evolora_mesa.config import WorldConfig
-from evolora_mesa.evolution.trial import Decision
+from evolora_mesa.evolution.trial import Decision, Trial
 from evolora_mesa.host import AdapterBank, HostService
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.streams import Streams
@@ -44,6 +44,9 @@ class Accepted:
     Attributes:
         gate_uplift: over the better parent on the prompts it was accepted on.
         test_uplift: over the better parent, whoever that is there, on the locked pool; both on the parents' own cells.
+        birth_uplift: the same of the child at birth over its parents at that time: what the operator did, before the
+            child learned on trial.
+        ids: of the parents.
         child, parents: accuracy on the locked pool.
     """
 
@@ -55,6 +58,8 @@ class Accepted:
     prompts: int
     gate_uplift: float
     test_uplift: float
+    birth_uplift: float
+    ids: tuple[int, ...]
     child: float
     parents: tuple[float, ...]
 
@@ -83,27 +88,47 @@ class Life:
     seconds: float
 
     @property
+    def pairs(self) -> int:
+        """Different pairs of parents among them."""
+        return len({tuple(sorted(child.ids)) for child in self.accepted if child.kind == "merge"})
+
+    @property
     def merges(self) -> int:
         """Accepted children of two parents."""
         return sum(child.kind == "merge" for child in self.accepted)
 
     def uplift(self, pool: str) -> float:
-        """Mean over the accepted children, ``pool`` being ``"gate"`` or ``"test"``; nan when there are none."""
+        """Mean over the accepted children, ``pool`` being ``"birth"``, ``"gate"`` or ``"test"``; nan without any."""
         values = [getattr(child, f"{pool}_uplift") for child in self.accepted]
         return float(np.mean(values)) if values else math.nan
 
 
+Adapters = list[dict[str, tuple[torch.Tensor, torch.Tensor]]]  # the child's, then the parents'
+
+
 class _Witness:
-    """Keeps the weights of accepted children and of their parents until the world has ended."""
+    """Keeps the weights of children and parents, at birth and when the child passes, until the world has ended."""
 
     def __init__(self, model: EcologyModel) -> None:
         self._model = model
-        self.seen: list[tuple[Decision, list[dict[str, tuple[torch.Tensor, torch.Tensor]]], int]] = []
+        self._born: dict[int, Adapters] = {}
+        self.seen: list[tuple[Decision, Adapters, Adapters, int]] = []
+
+    def look(self) -> None:
+        """At the end of a generation: the newly born."""
+        for trial in self._model.gatehouse.trials:
+            if trial.born == self._model.tick:
+                self._born[trial.child] = self._weights(trial)
 
     def __call__(self, decision: Decision) -> None:
-        if decision.verdict in ("accepted", "confined"):
-            slots = (decision.trial.slot, *decision.trial.rivals)
-            self.seen.append((decision, [self._model.bank.read(slot) for slot in slots], self._model.tick))
+        if decision.verdict == "deferred":
+            return
+        at_birth = self._born.pop(decision.trial.child, None)
+        if decision.verdict != "rejected" and at_birth is not None:
+            self.seen.append((decision, at_birth, self._weights(decision.trial), self._model.tick))
+
+    def _weights(self, trial: Trial) -> Adapters:
+        return [self._model.bank.read(slot) for slot in (trial.slot, *trial.rivals)]
 
 
 def watch_world(config: WorldConfig, seed: int, service: HostService, generations: int) -> Life:
@@ -119,6 +144,7 @@ def watch_world(config: WorldConfig, seed: int, service: HostService, generation
     answers = gate_answers = 0
     while model.running and model.tick < generations:
         model.step()
+        witness.look()
         answers += model.tally.episodes
         gate_answers += model.tally.gate_rows
     seconds = time.process_time() - began
@@ -147,36 +173,39 @@ def watch_world(config: WorldConfig, seed: int, service: HostService, generation
 def _measure(model: EcologyModel, witness: _Witness, rng: random.Random) -> list[Accepted]:
     """Child and parents on the same locked prompts, as the gate drew them: either parent's cells as often."""
     found = []
-    for decision, adapters, generation in witness.seen:
+    for decision, at_birth, adapters, generation in witness.seen:
         trial = decision.trial
         cells = [
             int(trial.focus[place % len(trial.focus)][rng.randrange(trial.focus[place % len(trial.focus)].size)])
             for place in range(_PER_CHILD)
         ]
         tasks = [model.draw_task(Pool.TEST, cell, rng) for cell in cells]
-        bank = _bank_of(model, adapters)
+        bank = _bank_of(model, [*at_birth, *adapters])
         marks = answer_panel(
             model.host,
             bank,
             [slot for slot in bank.used_slots() for _ in tasks],
-            tasks * len(adapters),
+            tasks * (2 * len(adapters)),
             model.tasks,
             model.contracts,
             max_new_tokens=model.config.host.max_new_tokens,
         )
-        child, *parents = marks.success.reshape(len(adapters), -1).mean(1).tolist()
+        newborn, *young_parents = marks.success.reshape(2 * len(adapters), -1).mean(1).tolist()[: len(adapters)]
+        child, *parents = marks.success.reshape(2 * len(adapters), -1).mean(1).tolist()[len(adapters) :]
         found.append(
             Accepted(
-                model.config.seed,
-                generation,
-                trial.kind,
-                trial.operator,
-                decision.reason,
-                int(trial.prompts.sum()),
-                decision.uplift,
-                child - max(parents),
-                child,
-                tuple(parents),
+                seed=model.config.seed,
+                generation=generation,
+                kind=trial.kind,
+                operator=trial.operator,
+                reason=decision.reason,
+                prompts=int(trial.prompts.sum()),
+                gate_uplift=decision.uplift,
+                test_uplift=child - max(parents),
+                birth_uplift=newborn - max(young_parents),
+                ids=trial.parents,
+                child=child,
+                parents=tuple(parents),
             )
         )
     return found
@@ -208,9 +237,11 @@ _HEADINGS: Final = (
     "generations",
     "merges tried",
     "merges accepted, by seed",
+    "distinct pairs of parents",
     "mutants tried",
     "mutants accepted",
-    "confined",
+    "confined among the accepted",
+    "uplift at birth, locked pool, points",
     "uplift at the gate, points",
     "uplift on the locked pool, points",
     "gate's share of answers",
@@ -219,7 +250,7 @@ _HEADINGS: Final = (
 
 @dataclass(frozen=True)
 class AcceptedTable:
-    """Worlds side by side; ``alpha`` is the false-discovery rate that their gates promise."""
+    """Worlds side by side; ``alpha`` is the chance of a child that is no better to pass, as their gates promise."""
 
     lives: tuple[Life, ...]
     alpha: float
@@ -247,9 +278,11 @@ class AcceptedTable:
                     " ".join(str(life.generations) for life in lives),
                     str(sum(life.tried.get("merge", 0) for life in lives)),
                     " ".join(str(life.merges) for life in lives),
+                    str(sum(life.pairs for life in lives)),
                     str(sum(life.tried.get("mutation", 0) for life in lives)),
                     str(sum(child.kind == "mutation" for child in accepted)),
                     str(sum(child.reason == "confined" for child in accepted)),
+                    shown(uplift_over_seeds(lives, "birth"), 100, 1),
                     shown(uplift_over_seeds(lives, "gate"), 100, 1),
                     shown(uplift_over_seeds(lives, "test"), 100, 1),
                     f"{100 * gate / max(gate + sum(life.answers for life in lives), 1):.0f} %",
@@ -281,8 +314,8 @@ class AcceptedTable:
                 *([f"Made by `{command}`.", ""] if command else []),
                 f"Every accepted child met its parents once more, as they were at that moment, on {_PER_CHILD} prompts"
                 " of the locked pool from the parents' own cells; uplift is over the parent that was better there."
-                " Mean [95 % t interval over seeds]; a seed's children are averaged first. The gate's false-discovery"
-                f" rate is {self.alpha:g}.",
+                " Mean [95 % t interval over seeds]; a seed's children are averaged first. A child that is no better"
+                f" passes with a chance of at most {self.alpha:g}. Confined children are counted among the accepted.",
                 "",
                 *markdown_table(_HEADINGS, self.text_rows()),
                 "",
@@ -301,7 +334,11 @@ class AcceptedTable:
         writer.writerow(["world", *names])
         for life in self.lives:
             for child in life.accepted:
-                values = {**asdict(child), "parents": " ".join(f"{accuracy:.4f}" for accuracy in child.parents)}
+                values = {
+                    **asdict(child),
+                    "ids": " ".join(map(str, child.ids)),
+                    "parents": " ".join(f"{accuracy:.4f}" for accuracy in child.parents),
+                }
                 writer.writerow([life.config, *(values[name] for name in names)])
         return out.getvalue()
 
@@ -311,7 +348,7 @@ class AcceptedTable:
             "alpha": self.alpha,
             "lives": [asdict(life) for life in self.lives],
             "uplift": {
-                world: {pool: as_json(uplift_over_seeds(self.of(world), pool)) for pool in ("gate", "test")}
+                world: {pool: as_json(uplift_over_seeds(self.of(world), pool)) for pool in ("birth", "gate", "test")}
                 for world in self.worlds
             },
         }

@@ -70,8 +70,9 @@ def run_baselines(
     """Train and deploy every arm under every seed.
 
     The ecology lives until it has had ``episodes``, what its children and their parents answer at the gate
-    included; it finishes its last generation, and the other arms of the seed get as many, rounded up to whole updates. The bare host is a candidate of every arm, so that a
-    single adapter may also leave a family to it; what the adapter does alone is its ``best_single``.
+    included; it finishes its last generation, and the other arms of the seed get as many, rounded up to whole
+    updates. The bare host is a candidate of every arm, so that a single adapter may also leave a family to it; what
+    the adapter does alone is its ``best_single``.
 
     Args:
         service: host of all arms but ``random_host``.

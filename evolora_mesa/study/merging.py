@@ -100,7 +100,11 @@ class MergeRow:
 
     @property
     def keeps_both(self) -> bool:
-        return all(child >= KEPT * own for child, own in zip(self.child, self.own, strict=True))
+        """A skill that a parent has over the other one at home, of both parents."""
+        return all(
+            own > other and child >= KEPT * own
+            for child, own, other in zip(self.child, self.own, self.other, strict=True)
+        )
 
 
 @dataclass(frozen=True)

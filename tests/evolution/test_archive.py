@@ -288,20 +288,6 @@ def test_cost_bounds_ascend(edges: tuple[float, ...]) -> None:
 # ---------------------------------------------------------------- what it is asked
 
 
-def test_the_best_of_a_cell_is_the_cheapest_of_equals() -> None:
-    archive = made_archive()
-    offer(archive, (1, 20.0, 0.9), (1, 7.0, 0.9), (1, 1.0, 0.2), (2, 20.0, 0.0))
-    assert [archive.best_of_cell(cell) for cell in range(CELLS)] == [None, BINS + 1, 2 * BINS + 2, None, None, None]
-
-
-def test_cells_without_a_resident_are_those_that_an_elite_could_fill() -> None:
-    archive = made_archive()
-    offer(archive, (1, 20.0, 0.9), (1, 7.0, 0.9), (4, 1.0, 0.2), (2, 1.0, 0.2))
-    assert archive.empty_cells([4, 0, 4]).tolist() == [1, 2]
-    assert archive.empty_cells(np.array([], dtype=np.int64)).tolist() == [1, 2, 4]
-    assert archive.empty_cells({1, 2, 4}).tolist() == []
-
-
 def test_an_elite_is_a_copy_and_not_a_door_into_the_archive() -> None:
     archive = made_archive()
     offer(archive, (0, 1.0, 0.5))

@@ -14,6 +14,9 @@ from evolora_mesa import __version__
 from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_lineage import lineage
+from evolora_mesa.cli_records import export, verify, watch
+from evolora_mesa.cli_report import animate, report
+from evolora_mesa.cli_resume import resume
 from evolora_mesa.cli_run import INTERRUPTED, run
 from evolora_mesa.cli_streams import Outlet, outlets
 from evolora_mesa.cli_study import baselines, demo, merging, specialists
@@ -34,12 +37,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(resume)
 app.command()(demo)
 app.command()(baselines)
 app.command()(specialists)
 app.command()(merging)
 app.command()(gates)
 app.command()(lineage)
+app.command()(watch)
+app.command()(verify)
+app.command()(export)
+app.command()(report)
+app.command()(animate)
 app.add_typer(host_app, name="host")
 
 

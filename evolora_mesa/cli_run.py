@@ -68,7 +68,7 @@ def run(
         from evolora_mesa.record.founders import found_with
 
         found_with(model, adapters)
-    with RunFolder(out if out is not None else default_folder(world), world) as folder:
+    with RunFolder(out if out is not None else default_folder(world), world, model.host.fingerprint()) as folder:
         summary = record_run(model, folder, sys.stdout, quiet=quiet)
     for line in summary_lines(summary, folder.path):
         print(line)

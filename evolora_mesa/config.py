@@ -23,6 +23,7 @@ __all__ = [
     "HostConfig",
     "PlasticityConfig",
     "PopulationConfig",
+    "RecordConfig",
     "ReproductionConfig",
     "TasksConfig",
     "WorldConfig",
@@ -44,6 +45,7 @@ STYLES: tuple[str, ...] = get_args(Style)
 FAMILIES: tuple[str, ...] = get_args(FamilyName)
 
 MOST_DEPTH = 6
+MOST_MEMORY = 2_000_000_000  # generations: more than the longest run has
 
 
 FamilyNames = Annotated[tuple[FamilyName, ...], BeforeValidator(as_tuple)]
@@ -265,6 +267,27 @@ class PlasticityConfig(Section):
     pairs: int = setting(4, "evolution_strategy: antithetic pairs in an update", unit="pairs", ge=1, le=128)
 
 
+class RecordConfig(Section):
+    """What a run writes down. Nothing here changes what happens in the world."""
+
+    episodes: Literal["all", "sample", "none"] = setting("all", "which answers are kept, with prompt and answer")
+    sample_every: int = setting(
+        16, "sample: of so many rows one is kept, another one in every generation", unit="rows", ge=1, le=1_000_000
+    )
+    transfers: bool = setting(True, "keep every movement of energy")
+    checkpoint_every: int = setting(
+        20,
+        "distance of checkpoints; 0 makes one at the end and on signals only",
+        unit="generations",
+        ge=0,
+        le=1_000_000,
+    )
+    keep: int = setting(2, "checkpoints that are kept", unit="checkpoints", ge=1, le=1000)
+    memory: int = setting(
+        512, "what the DataCollector holds; the store has all", unit="generations", ge=8, le=MOST_MEMORY
+    )
+
+
 class WorldConfig(Section):
     """A whole world."""
 
@@ -282,6 +305,7 @@ class WorldConfig(Section):
     gate: GateConfig = setting(GateConfig, "the test of children")
     archive: ArchiveConfig = setting(ArchiveConfig, "the best of every niche")
     diversity: DiversityConfig = setting(DiversityConfig, "guards, tuners and relief")
+    record: RecordConfig = setting(RecordConfig, "what a run writes down")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,9 +6,13 @@ work where answers are changing (P.-Y. Oudeyer, F. Kaplan, V. V. Hafner, 2007).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from evolora_mesa.config import ForageConfig
+from evolora_mesa.refill import refill
 
 __all__ = ["Beliefs"]
 
@@ -159,6 +163,33 @@ class Beliefs:
         for average, rate in ((self._fast, _FAST), (self._slow, _SLOW)):
             known = np.where(np.isnan(average[present]), mean, average[present])
             average[present] = np.where(tried, known + rate * (mean - known), average[present])
+
+    # ------------------------------------------------------------------ state
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "wins": self.wins,
+            "losses": self.losses,
+            "bias": self.bias,
+            "allowed": self.allowed,
+            "fast": self._fast,
+            "slow": self._slow,
+            "exploration": self.exploration,
+            "curiosity": self.curiosity,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all beliefs, and of the traits."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        for name, array in self._arrays().items():
+            refill(array, state[name], f"beliefs, {name}", finite=name not in ("fast", "slow"))
 
 
 def _spilled(evidence: np.ndarray, share: float) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -114,6 +114,7 @@ class Gatehouse:
         row = dict.fromkeys(TABLES["gates"])
         row |= {"generation": model.tick, "parents": str(parent.unique_id), "verdict": "refused", "reason": reason}
         model.datacollector.add_table_row("gates", row)
+        model.events.append(("refused", parent.unique_id, {"reason": reason}))
 
     def _end_without_child(self, model: EcologyModel) -> None:
         alive = {organelle.unique_id for organelle in model.agents}
@@ -241,6 +242,8 @@ class Gatehouse:
         if decision.verdict == "deferred":
             return
         self.trials.remove(trial)
+        facts = {"kind": trial.kind, "operator": trial.operator, "reason": decision.reason}
+        model.events.append((decision.verdict, trial.child, facts))
         child = next((organelle for organelle in model.agents if organelle.unique_id == trial.child), None)
         passed = decision.verdict in ("accepted", "confined")
         if len(trial.focus) > 1 and trial.prompts.any():
@@ -249,7 +252,7 @@ class Gatehouse:
                 cells[parent, focus] = True
             homes = _pair(*main_families(cells, model.grid.depths))
             self._merges.setdefault(homes, [0, 0])[not passed] += 1
-        if len(trial.parents) > 1:
+        if len(trial.parents) > 1 and decision.reason != "child_died":
             self._tried[_pair(*trial.parents)] = trial.child if passed else None
         if passed:
             assert child is not None
@@ -286,6 +289,29 @@ class Gatehouse:
                 "reason": decision.reason,
             },
         )
+
+    # ------------------------------------------------------------------ state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Open trials, borrowed slots, and what is known of pairs."""
+        return {
+            "trials": [trial.state_dict() for trial in self.trials],
+            "borrowed": sorted(self._borrowed),
+            "tried": [[*pair, child] for pair, child in sorted(self._tried.items())],
+            "merges": [[*families, *tried] for families, tried in sorted(self._merges.items())],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        self.trials = [Trial.from_state(trial) for trial in state["trials"]]
+        self.decisions = []
+        self._borrowed = set(state["borrowed"])
+        self._tried = {(one, other): child for one, other, child in state["tried"]}
+        self._merges = {(one, other): tried for one, other, *tried in state["merges"]}
 
 
 def _pair(*ids: int) -> tuple[int, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mesa
 import numpy as np
 import torch
-from mesa import DataCollector
 
 from evolora_mesa.breeding import conceive
 from evolora_mesa.config import WorldConfig
@@ -31,7 +32,8 @@ from evolora_mesa.host import HostService, Request
 from evolora_mesa.hosting import check_host_fits, host_for
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.plasticity import Learner, Work, make_rule
-from evolora_mesa.record.reporters import AGENT_REPORTERS, MODEL_REPORTERS, TABLES
+from evolora_mesa.record.reporters import COUNTED
+from evolora_mesa.record.window import Window
 from evolora_mesa.season import set_prices, shine
 from evolora_mesa.settlement import charge, observe, pay
 from evolora_mesa.snapshot import take_snapshot
@@ -39,9 +41,14 @@ from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Pool, Task, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
 from evolora_mesa.turnover import bury, doomed, fill_empty_niches, keep_elites
-from evolora_mesa.workload import Grades, Workload, grade
+from evolora_mesa.workload import Grades, Shift, Workload, grade
 
-__all__ = ["EcologyModel", "Tally", "host_for"]
+if TYPE_CHECKING:
+    from evolora_mesa.record.recorder import Recorder
+
+__all__ = ["EcologyModel", "Event", "Tally", "host_for"]
+
+Event: TypeAlias = tuple[str, int | None, dict[str, Any]]
 
 _FIRST_SUCCESS = 0.3  # of a cell nobody has worked in: petri's own, roughly
 _SEED_DIGITS = 19  # of 2**63 - 1, the largest seed
@@ -106,6 +113,10 @@ class EcologyModel(mesa.Model):
         bank: the adapters' weights.
         beliefs: what each organelle thinks of each cell.
         accuracy: running mean of success.
+        totals: counts since the founding, by the names of their reporters.
+        events: what happened in this generation: kind, organelle or `None`, and facts.
+        last_work: of this generation, for whoever records it; `None` before the first.
+        recorder: writes every generation down, if there is one.
         snapshot: immutable picture of the world after the last generation.
     """
 
@@ -120,6 +131,7 @@ class EcologyModel(mesa.Model):
         self.config = load_config(config, _with_seed(kwargs, rng))
         super().__init__(rng=self.config.seed)
         self.tick = 0
+        self.events: list[Event] = []
         self.streams = Streams(self.config.seed)
         self.weights_generator = torch.Generator().manual_seed(self.streams.integer("weights"))
         self.host = host if host is not None else host_for(self.config)
@@ -129,7 +141,10 @@ class EcologyModel(mesa.Model):
         self._build_evolution()
         self.accuracy = float("nan")  # nothing was answered yet
         self.tally = Tally()
-        self.datacollector = DataCollector(MODEL_REPORTERS, AGENT_REPORTERS, tables=TABLES)
+        self.totals: Counter[str] = Counter()
+        self.last_work: Shift | None = None
+        self.recorder: Recorder | None = None
+        self.datacollector = Window(self.config.record.memory)
         self.record()
 
     # ------------------------------------------------------------------ building
@@ -219,6 +234,8 @@ class EcologyModel(mesa.Model):
         genomes = genome_hash(self.bank, slots.tolist(), self.traits.rows(slots))
         for founder, genome in zip(founders, genomes, strict=True):
             self.phylogeny.born(founder.unique_id, (), 0, "founder", genome, founder.lineage, "founder")
+            where = list(founder.cell.coordinate)
+            self.events.append(("founded", founder.unique_id, {"genome": genome, "slot": founder.slot, "cell": where}))
 
     def _scratch_slots(self) -> int:
         """Slots for the parents of trials that are no living organelles, and for stand-ins of rules that perturb
@@ -236,6 +253,7 @@ class EcologyModel(mesa.Model):
         began = time.process_time()
         self.tick += 1
         self.tally = Tally()
+        self.events = []
         self.gatehouse.decisions = []
         self.ledger.begin_generation()
         with locked_test_pool():
@@ -265,7 +283,10 @@ class EcologyModel(mesa.Model):
             slots, income, self.episode_cost, episodes, self.streams.numpy("forage"), self.relief.factor
         )
         for organelle, chosen in zip(organelles, cells, strict=True):
-            organelle.cell = self.grid.cell(int(np.bincount(chosen).argmax()))
+            before, organelle.cell = organelle.cell, self.grid.cell(int(np.bincount(chosen).argmax()))
+            if organelle.cell is not before:
+                there = {"from": list(before.coordinate), "to": list(organelle.cell.coordinate)}
+                self.events.append(("moved", organelle.unique_id, there))
         self.grid.count(organelle.cell for organelle in organelles)
         return cells
 
@@ -304,6 +325,8 @@ class EcologyModel(mesa.Model):
             pay(self, workload, grades, organelles)
             charge(self, workload, organelles)
         observe(self, workload, grades)
+        ids = np.array([organelle.unique_id for organelle in organelles], dtype=np.int64)
+        self.last_work = Shift(workload.without_trace(), grades, ids)  # traces are large, and nobody records them
         return grades
 
     def learn(self, workload: Workload, grades: Grades) -> None:
@@ -324,6 +347,10 @@ class EcologyModel(mesa.Model):
         self.beliefs.learn(slots, workload.cells, grades.rewards, grades.success)
         self.history.add(slots, workload.cells, grades.success, workload.generated_tokens)
         self.tally.rolled_back, self.tally.quarantined = len(report.rolled_back), len(report.quarantined)
+        names = {organelle.slot: organelle.unique_id for organelle in self.organelles()}
+        self.events.append(("learned", None, {"organelles": len(names), "rows": len(workload.tasks)}))
+        for kind, treated in (("rolled_back", report.rolled_back), ("quarantined", report.quarantined)):
+            self.events += [(kind, names[slot], {}) for slot in treated]
 
     def turn_over(self) -> None:
         """The bankrupt die; children on trial are judged; others are conceived; elites are kept and come back."""
@@ -345,10 +372,13 @@ class EcologyModel(mesa.Model):
         self.relief.observe(reward, tally.merges + tally.promotions)
 
     def record(self) -> None:
-        """Collect this generation's figures and publish the snapshot."""
+        """Collect this generation's figures, publish the snapshot, and have it all written down."""
         self.datacollector.collect(self)
         row = {name: values[-1] for name, values in self.datacollector.model_vars.items()}
+        self.totals.update({name: row[name] for name in COUNTED})
         self.snapshot = take_snapshot(self, row)
+        if self.recorder is not None:
+            self.recorder.take(self)
 
     # ------------------------------------------------------------------ looking
 

@@ -194,6 +194,15 @@ def _enter(model: EcologyModel, organelle: Organelle, operator: str) -> None:
     model.phylogeny.born(
         organelle.unique_id, organelle.parents, model.tick, operator, genome, organelle.lineage, "birth"
     )
+    facts = {
+        "parents": list(organelle.parents),
+        "lineage": organelle.lineage,
+        "operator": operator,
+        "genome": genome,
+        "slot": organelle.slot,
+        "cell": list(organelle.cell.coordinate),
+    }
+    model.events.append(("revived" if operator == "elite" else "birth", organelle.unique_id, facts))
     model.datacollector.add_table_row(
         "births",
         {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from weakref import WeakKeyDictionary
 
 from mesa.discrete_space import Cell, CellAgent
@@ -13,6 +12,21 @@ if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
 __all__ = ["Organelle"]
+
+_ATTRIBUTES: Final = (  # beside its parents and its cell
+    "unique_id",
+    "slot",
+    "account",
+    "lineage",
+    "on_trial",
+    "last_child",
+    "born",
+    "unpaid_tickets",
+    "earned",
+    "spent",
+    "answered",
+    "succeeded",
+)
 
 
 class Ancestor(Protocol):
@@ -25,14 +39,25 @@ class Ancestor(Protocol):
     def lineage(self) -> int: ...
 
 
-class _Numbering:
-    """For each world a count from 1, forgotten with the world."""
+class _Count(Iterator[int]):
+    """Whole numbers from 1; ``upcoming`` is the next."""
 
     def __init__(self) -> None:
-        self._counts: WeakKeyDictionary[object, Iterator[int]] = WeakKeyDictionary()
+        self.upcoming = 1
 
-    def __getitem__(self, model: object) -> Iterator[int]:
-        return self._counts.setdefault(model, itertools.count(1))
+    def __next__(self) -> int:
+        self.upcoming += 1
+        return self.upcoming - 1
+
+
+class _Numbering:
+    """For each world a count, forgotten with the world."""
+
+    def __init__(self) -> None:
+        self._counts: WeakKeyDictionary[object, _Count] = WeakKeyDictionary()
+
+    def __getitem__(self, model: object) -> _Count:
+        return self._counts.setdefault(model, _Count())
 
 
 class Organelle(CellAgent):
@@ -98,3 +123,31 @@ class Organelle(CellAgent):
         """Out of grace, and old enough not to be protected."""
         economy = self.model.config.economy
         return self.unpaid_tickets > economy.grace and self.age >= economy.protected_age
+
+    # ------------------------------------------------------------------ state
+
+    @classmethod
+    def upcoming_id(cls, model: EcologyModel) -> int:
+        """The number of the next organelle to be born."""
+        return cls._ids[model].upcoming
+
+    @classmethod
+    def set_upcoming_id(cls, model: EcologyModel, number: int) -> None:
+        """Go on counting from ``number``."""
+        cls._ids[model].upcoming = number
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {name: getattr(self, name) for name in _ATTRIBUTES} | {
+            "parents": list(self.parents),
+            "cell": list(self.cell.coordinate),
+        }
+
+    @classmethod
+    def from_state(cls, model: EcologyModel, state: Mapping[str, Any]) -> Self:
+        """The inverse of `state_dict`; puts it into the world."""
+        organelle = cls(model, slot=state["slot"], account=state["account"], cell=model.grid[tuple(state["cell"])])
+        organelle.parents = tuple(state["parents"])
+        for name in _ATTRIBUTES:
+            setattr(organelle, name, state[name])
+        return organelle

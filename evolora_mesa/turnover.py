@@ -36,6 +36,7 @@ def bury(model: EcologyModel, dead: Sequence[Organelle], cause: str = "bankrupt"
     for organelle in dead:
         model.ledger.close(organelle.account, model.soil, "death")
         model.phylogeny.died(organelle.unique_id, model.tick, cause)
+        model.events.append(("death", organelle.unique_id, {"cause": cause, "age": organelle.age}))
         model.datacollector.add_table_row(
             "deaths",
             {
@@ -100,7 +101,8 @@ def keep_elites(model: EcologyModel) -> None:
     )
     who, cells = np.nonzero((episodes >= model.config.archive.evidence) & (wins > 0))
     done = episodes[who, cells]
-    model.archive.offer(
+    before = model.archive.occupied
+    status = model.archive.offer(
         cells=cells,
         costs=tokens[who, cells] / done,
         objectives=wins[who, cells] / (done + _DOUBT),
@@ -110,6 +112,12 @@ def keep_elites(model: EcologyModel) -> None:
         traits=model.traits.rows(slots[who]),
         generation=model.tick,
     )
+    if status.any():
+        model.events += [
+            ("elite", elite.organelle, {"niche": elite.niche, "new": not before[elite.niche]})
+            for elite in model.archive.elites()
+            if elite.generation == model.tick
+        ]
 
 
 def fill_empty_niches(model: EcologyModel) -> None:
@@ -127,7 +135,7 @@ def fill_empty_niches(model: EcologyModel) -> None:
     work = model.history.episodes[slots].reshape(len(slots), *model.beliefs.shape).sum(2)  # [citizens, families]
     lived_on = np.bincount(work.argmax(1), minlength=work.shape[1])  # citizens by main family
     few = len(citizens) < population.minimum
-    wanted = lived_on == (lived_on.min() if few else 0)
-    elites = [elite for elite in model.archive.elites() if wanted[elite.cell // model.grid.depths]]
-    if elites:
-        revive(model, max(elites, key=lambda elite: (elite.objective, -elite.niche)))
+    neighbours = {elite: int(lived_on[elite.cell // model.grid.depths]) for elite in model.archive.elites()}
+    wanted = [elite for elite, here in neighbours.items() if few or not here]
+    if wanted:
+        revive(model, min(wanted, key=lambda elite: (neighbours[elite], -elite.objective, elite.niche)))

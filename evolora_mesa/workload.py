@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from evolora_mesa.host import Answers
 from evolora_mesa.tasks import Contracts, Task, TaskSource
 
-__all__ = ["Grades", "Workload", "grade"]
+__all__ = ["Grades", "Shift", "Workload", "grade"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Workload:
         """``[rows]`` tokens written."""
         return np.array([len(tokens) for tokens in self.answers.tokens], dtype=np.int64)
 
+    def without_trace(self) -> Workload:
+        """The same, but for what learning needs of the answers."""
+        return replace(self, answers=replace(self.answers, trace=None))
+
 
 @dataclass(frozen=True)
 class Grades:
@@ -51,6 +56,14 @@ class Grades:
 
     rewards: np.ndarray
     success: np.ndarray
+
+
+class Shift(NamedTuple):
+    """A generation's graded work; ``ids [organelles]`` are those of the owners at work, in the order of `owners`."""
+
+    workload: Workload
+    grades: Grades
+    ids: np.ndarray
 
 
 def grade(tasks: Sequence[Task], texts: Sequence[str], source: TaskSource, contracts: Contracts) -> Grades:

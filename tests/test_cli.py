@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from evolora_mesa import __version__
 from evolora_mesa.cli import main
 from evolora_mesa.configfile import load_config
 from evolora_mesa.record.reporters import MODEL_REPORTERS
+from evolora_mesa.record.store import RunStore
 from evolora_mesa.shipped import shipped_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,12 +40,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **more}
 
 
-def rows_of(folder: Path) -> list[dict[str, str]]:
-    with (folder / "generations.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    with RunStore.open(folder / "run.sqlite") as store:
+        return store.tail(-1)
 
 
-def untimed(folder: Path) -> list[dict[str, str]]:
+def untimed(folder: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if not name.endswith("_seconds")} for row in rows_of(folder)]
 
 
@@ -68,17 +70,17 @@ def test_a_run_writes_every_file(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("here")
     assert sorted(path.name for path in folder.iterdir()) == [
         "adapters",
-        "births.csv",
+        "checkpoint",
         "config.yaml",
-        "deaths.csv",
-        "gates.csv",
-        "generations.csv",
+        "log.txt",
         "phylogeny.csv",
+        "run.lock",
+        "run.sqlite",
         "summary.json",
     ]
     rows = rows_of(folder)
-    assert list(rows[0]) == list(MODEL_REPORTERS)
-    assert [row["generation"] for row in rows] == ["0", "1", "2", "3"]
+    assert list(rows[0]) == [*MODEL_REPORTERS, "digest"]
+    assert [row["generation"] for row in rows] == [0, 1, 2, 3]
     config = load_config(folder / "config.yaml")
     assert (config.seed, config.generations, config.host.tune_cpu) == (4, 3, False)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -113,7 +115,7 @@ def test_an_extinct_world_ends_and_says_so(capsys: pytest.CaptureFixture[str]) -
     settings = [part for setting in deadly for part in ("--set", setting)]
     assert main(["run", "smoke", "--generations", "9", "--out", "here", UNTUNED, *settings]) == 0
     assert "the world is extinct" in capsys.readouterr().out
-    assert [row["population"] for row in rows_of(Path("here"))] == ["4", "0"]
+    assert [row["population"] for row in rows_of(Path("here"))] == [4, 0]
     assert json.loads(Path("here/summary.json").read_text(encoding="utf-8"))["outcome"] == "extinct"
     assert [path.name for path in Path("here/adapters").iterdir()] == ["organelles.csv"]
 
@@ -149,7 +151,7 @@ def test_the_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
     assert first == second
     assert len(first) == 13
     assert sum(int(row["births"]) for row in first) > 0  # otherwise little could differ
-    for name in ("births.csv", "deaths.csv", "adapters/organelles.csv", "config.yaml"):
+    for name in ("phylogeny.csv", "adapters/organelles.csv", "config.yaml"):
         assert (Path("0") / name).read_bytes() == (Path("1") / name).read_bytes()
     for file in Path("0/adapters").rglob("*.safetensors"):
         assert file.read_bytes() == (Path("1") / file.relative_to("0")).read_bytes()

@@ -153,6 +153,7 @@ BOUNDED = {  # ranges that overlap with the defaults of the settings that they d
     "gate.window_high": (96, 4096),
     "diversity.plateau_window": (8, 100),
     "archive.evidence": (1, 100),
+    "record.memory": (8, 10_000),
     "plasticity.half_life": (1, 1000),
     "plasticity.perturbation": (0.0001, 10),
 }
@@ -170,6 +171,7 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         "reproduction.selection": ["energy", "tournament", "rank", "lexicase", "fitness_sharing", "random"],
         "reproduction.operator": ["svd", "ties", "slerp", "uniform", "task_aware"],
         "reproduction.mutations": [["svd"], ["rank", "toggle"], ["rotation", "gaussian"]],
+        "record.episodes": ["all", "sample", "none"],
         "archive.cost_edges": [[], [3.0], [0.5, 7.25]],
     }
     if name in choices:

@@ -238,6 +238,15 @@ class Ledger:
         np.add.at(sums, self._kind, self._quanta)  # closed and unused accounts hold 0
         return {kind: int(quanta) / QUANTA_PER_ENERGY for kind, quanta in zip(KINDS, sums, strict=True)}
 
+    def kinds(self, accounts: IntArray) -> list[str]:
+        """Kind of each account ``(n,)``; also of closed ones, until the ledger is loaded anew."""
+        return [KINDS[kind] for kind in self._kind[accounts].tolist()]
+
+    def holdings(self) -> tuple[IntArray, IntArray]:
+        """Accounts that are not empty, ascending, and their balances in quanta; ``(n,)`` each."""
+        accounts = np.flatnonzero(self._quanta)
+        return accounts, self._quanta[accounts]
+
     @property
     def flows(self) -> dict[str, float]:
         """Energy moved since ``begin_generation``, by reason."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 
+from evolora_mesa.refill import refill
+
 __all__ = ["History", "main_families"]
 
+_COUNTS: Final = ("episodes", "wins", "tokens")
 _MOST_CELLS: Final = 4  # of a focus
 _MOST_WORK: Final = 0.7  # share of the work after which further cells are no longer focus
 
@@ -55,6 +59,19 @@ class History:
         focus = np.zeros_like(wanted)
         np.put_along_axis(focus, order, wanted, 1)
         return focus
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the counts."""
+        return {name: getattr(self, name).copy() for name in _COUNTS}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        for name in _COUNTS:
+            refill(getattr(self, name), state[name], f"history, {name}")
 
 
 def main_families(cells: np.ndarray, depths: int) -> list[int]:

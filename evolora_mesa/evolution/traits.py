@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 
 from evolora_mesa.evolution.mutation import adapted
+from evolora_mesa.refill import refill
 
 __all__ = ["BOUNDS", "TRAITS", "Traits"]
 
@@ -65,3 +67,16 @@ class Traits:
                 values[children] = adapted(middle, rng, low, high)
             else:
                 values[children] = (middle * np.exp(rng.normal(0.0, _SPREAD, len(children)))).clip(low, high)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies, by trait."""
+        return {name: values.copy() for name, values in self._values.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        for name, values in self._values.items():
+            refill(values, state[name], f"traits, {name}")

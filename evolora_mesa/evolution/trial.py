@@ -7,16 +7,18 @@ the better one, so it must beat both: each test is held against every parent, an
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 
 from evolora_mesa.config_evolution import GateConfig
 from evolora_mesa.evolution.eprocess import confidence_sequence, e_bh, log_e_value, power
+from evolora_mesa.refill import refill
 
 __all__ = ["Decision", "Group", "Kind", "Reason", "Trial", "Verdict", "decide", "draw_cells"]
 
@@ -97,6 +99,26 @@ class Trial:
     def __post_init__(self) -> None:
         self.counts = np.zeros((len(self.rivals), len(_Test), 3), dtype=np.int64)
         self.prompts = np.zeros(len(Group), dtype=np.int64)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all attributes; tuples as lists."""
+        values = copy.deepcopy({part.name: getattr(self, part.name) for part in fields(self)})
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: the counts do not fit.
+        """
+        given: dict[str, Any] = {part.name: state[part.name] for part in fields(cls) if part.init}
+        for name in ("parents", "rivals", "focus", "funders"):
+            given[name] = tuple(given[name])
+        trial = cls(**given)
+        refill(trial.counts, state["counts"], "trial, counts")
+        refill(trial.prompts, state["prompts"], "trial, prompts")
+        return trial
 
     @property
     def cells(self) -> np.ndarray:

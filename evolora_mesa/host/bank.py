@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 
-from evolora_mesa.errors import AdapterError
+from evolora_mesa.errors import AdapterError, RunError
 from evolora_mesa.host.factors import FusedAdapters, fuse
 from evolora_mesa.host.sites import Site
 from evolora_mesa.memory import GIB, free_memory
+from evolora_mesa.refill import refill_rows, rows_of
 
 __all__ = ["BARE", "AdapterBank"]
 
@@ -222,6 +223,41 @@ class AdapterBank:
             ok &= self.a[site.name][slots].isfinite().all(-1).all(-1).cpu()
             ok &= self.b[site.name][slots].isfinite().all(-1).all(-1).cpu()
         return ok
+
+    # ------------------------------------------------------------------ state
+
+    def state_dict(self) -> dict[str, Any]:
+        """The allocated slots; all others are zero."""
+        slots = self._used.nonzero().flatten()[1:]
+        return {
+            "slots": slots,
+            "ranks": self.ranks[slots],
+            "a": {name: rows_of(stack, slots) for name, stack in self.a.items()},
+            "b": {name: rows_of(stack, slots) for name, stack in self.b.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`, exact.
+
+        Raises:
+            RunError: it is of a bank of another shape.
+        """
+        slots = state["slots"]
+        if slots.dtype != torch.long or slots.dim() != 1 or not _ascend(slots, self.capacity):
+            raise RunError("a saved state does not fit this world", where="slots of adapters", got=slots.tolist())
+        self._used.zero_()
+        self._used[BARE] = True
+        self._used[slots] = True
+        refill_rows(self.ranks, slots, state["ranks"], "ranks of adapters")
+        for factor, stacks in (("a", self.a), ("b", self.b)):
+            for name, stack in stacks.items():
+                refill_rows(stack, slots, state[factor][name], f"adapters, {factor} of {name}")
+
+
+def _ascend(slots: torch.Tensor, capacity: int) -> bool:
+    """Whether these are slots of organelles, each once, in order."""
+    edges = torch.tensor([BARE]), torch.tensor([capacity])
+    return bool((torch.cat([edges[0], slots, edges[1]]).diff() > 0).all())
 
 
 def _check_memory(

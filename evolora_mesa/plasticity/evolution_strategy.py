@@ -7,6 +7,8 @@ sends pairs of stand-ins with opposite perturbations to work in its place.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -78,6 +80,14 @@ class EvolutionStrategy:
             {name: (weight * a).sum(1) for name, (a, _) in self._noise.items()},
             {name: (weight * b).sum(1) for name, (_, b) in self._noise.items()},
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The slots of the stand-ins, which are given back when the next are made. Their noise has done its work."""
+        return {"scratch": self._scratch.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`; call it between two generations."""
+        self._scratch = state["scratch"].clone()
 
 
 def _turn_within_owner(owners: torch.Tensor) -> torch.Tensor:

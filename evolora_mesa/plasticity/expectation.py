@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+
+from evolora_mesa.refill import refill
 
 __all__ = ["Expectation"]
 
@@ -58,3 +63,16 @@ class Expectation:
         flat_mean[:] = keep * flat_mean + (1 - keep) * mean
         flat_variance[:] = keep * flat_variance + (1 - keep) * squares
         return advantages
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies."""
+        return {"mean": self.mean.copy(), "variance": self.variance.copy(), "known": self.known.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        for name in ("mean", "variance", "known"):
+            refill(getattr(self, name), state[name], f"expectation, {name}")

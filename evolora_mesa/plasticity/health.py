@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from evolora_mesa.host import AdapterBank
+from evolora_mesa.refill import refill, refill_rows, rows_of
 
 __all__ = ["Health", "HealthReport"]
 
@@ -106,3 +108,29 @@ class Health:
             used = torch.arange(a.shape[1]) < self._bank.ranks[unknown, place][:, None]  # [slots, max_rank]
             self._bank.a[name][unknown] = torch.eye(a.shape[1], a.shape[2]).to(a) * used.to(a)[:, :, None]
             self._bank.b[name][unknown] = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Scores of every slot, and the weights of the best time of those that had one."""
+        slots = self._has_good.nonzero().flatten()
+        return {
+            "score": self.score.copy(),
+            "best": self.best.copy(),
+            "seen": self.seen.copy(),
+            "has_good": self._has_good.clone(),
+            "good": {name: {"a": rows_of(a, slots), "b": rows_of(b, slots)} for name, (a, b) in self._good.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        refill(self.score, state["score"], "health, score")
+        refill(self.best, state["best"], "health, best", finite=False)  # -inf before the first
+        refill(self.seen, state["seen"], "health, seen")
+        refill(self._has_good, state["has_good"], "health, has_good")
+        slots = self._has_good.nonzero().flatten()
+        for name, (a, b) in self._good.items():
+            refill_rows(a, slots, state["good"][name]["a"], f"best weights, a of {name}")
+            refill_rows(b, slots, state["good"][name]["b"], f"best weights, b of {name}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -146,3 +147,24 @@ class Learner:
         self._health.reset(torch.tensor([child]))
         self._expectation.inherit(parents, child, teacher)
         self._optimizer.inherit(torch.from_numpy(parents[:1]), torch.tensor([child]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is known of every slot. Of the rules only evolution strategies have a memory."""
+        return {
+            "expectation": self._expectation.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "health": self._health.state_dict(),
+            "rule": self.rule.state_dict() if isinstance(self.rule, EvolutionStrategy) else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        self._expectation.load_state_dict(state["expectation"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._health.load_state_dict(state["health"])
+        if isinstance(self.rule, EvolutionStrategy):
+            self.rule.load_state_dict(state["rule"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 
 from evolora_mesa.host import AdapterBank
 from evolora_mesa.plasticity.rule import Gradients
+from evolora_mesa.refill import refill, refill_rows, rows_of
 
 __all__ = ["SlotOptimizer"]
 
@@ -96,6 +98,30 @@ class SlotOptimizer:
     def _clipped(self, gradient: torch.Tensor) -> torch.Tensor:
         norm = gradient.flatten(1).norm(dim=1).clamp(min=_EPSILON)[:, None, None]
         return gradient * (self._clip / norm).clamp(max=1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counts of updates, and the moments of slots with a count; those of others are zero."""
+        slots = self.updates.nonzero().flatten()
+        return {
+            "updates": self.updates.clone(),
+            "moments": {
+                f"{factor}.{name}": {"first": rows_of(first, slots), "second": rows_of(second, slots)}
+                for (factor, name), (first, second) in self._moments.items()
+            },
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        refill(self.updates, state["updates"], "updates of adapters")
+        slots = self.updates.nonzero().flatten()
+        for (factor, name), (first, second) in self._moments.items():
+            saved, where = state["moments"][f"{factor}.{name}"], f"moments of {factor}, {name}"
+            refill_rows(first, slots, saved["first"], where)
+            refill_rows(second, slots, saved["second"], where)
 
 
 def _zeros(like: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import time
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from evolora_mesa.model import EcologyModel
     from evolora_mesa.record.runfolder import RunFolder
+    from evolora_mesa.record.store import RunStore
 
 __all__ = [
     "Outcome",
@@ -160,7 +162,7 @@ class TableView:
 
 
 class _Pace:
-    """Turns rows of figures into short texts, with the speed so far and the time that is left.
+    """Turns rows of figures into short texts, with the speed since the first row and the time that is left.
 
     Args:
         generations: of the whole run.
@@ -170,6 +172,7 @@ class _Pace:
     def __init__(self, generations: int, now: Callable[[], float]) -> None:
         self._generations, self._now = generations, now
         self._began, self._episodes = now(), 0.0
+        self._first: float | None = None  # generation: a run that is gone on with, or looked at, does not begin at 0
 
     def over(self, row: Row) -> bool:
         """Whether nothing comes after this generation."""
@@ -179,8 +182,12 @@ class _Pace:
         """Texts by heading."""
         elapsed = self._now() - self._began
         done = row["generation"]
-        self._episodes += row["episodes"]
-        started = done > 0 and elapsed > 0
+        if self._first is None:
+            self._first = done
+        else:
+            self._episodes += row["episodes"]
+        new = done - self._first
+        started = new > 0 and elapsed > 0
         return {
             "generation": f"{done:.0f}/{self._generations}",
             "alive": f"{row['population']:.0f}",
@@ -189,7 +196,7 @@ class _Pace:
             "energy": f"{row['energy_organelles']:.1f}",
             "born/died/merged": f"{row['births']:.0f}/{row['deaths']:.0f}/{row['merges']:.0f}",
             "episodes/s": f"{self._episodes / elapsed:.0f}" if started else "-",
-            "ETA": clock((self._generations - done) * elapsed / done) if started else "-",
+            "ETA": clock((self._generations - done) * elapsed / new) if started else "-",
         }
 
 
@@ -263,12 +270,17 @@ def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet:
     """
     config, began, began_cpu = model.config, time.monotonic(), time.process_time()
     identity = model.host.fingerprint()
+    recorded = json.loads(folder.store.meta["host"])
+    if recorded.get("weights", identity["weights"]) != identity["weights"]:
+        raise HostError("not the host that the run began with", where=config.host.path, do="Restore its weights.")
+    folder.attach(model)
     view = open_view(stream, f"{config.name}, seed {config.seed}", config.generations, quiet=quiet)
     with Interrupt(view.stopping) as interrupt:
-        outcome = play(model, config.generations, view, interrupt, folder.append)
+        outcome = play(model, config.generations, view, interrupt, lambda row: folder.checkpoint(model, due=False))
         if model.host.host.weight_hash() != identity["weights"]:
             raise HostError("the host's weights changed during the run", where=config.host.path)
-        summary = summarise(model, outcome, identity)
+        folder.checkpoint(model)
+        summary = summarise(model, outcome, identity, folder.store)
         summary["ended_by"] = interrupt.requested if outcome == "interrupted" else None
         summary["wall_seconds"] = time.monotonic() - began
         summary["cpu_seconds"] = time.process_time() - began_cpu
@@ -276,48 +288,36 @@ def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet:
     return summary
 
 
-def summarise(model: EcologyModel, outcome: Outcome, identity: dict[str, str]) -> dict[str, Any]:
+def summarise(model: EcologyModel, outcome: Outcome, identity: dict[str, str], store: RunStore) -> dict[str, Any]:
     """What ``summary.json`` says, but for the times.
 
     Args:
         identity: the host's fingerprint.
+        store: of the run.
     """
     import torch
 
-    series = model.datacollector.model_vars
-    totals = (
-        "episodes",
-        "births",
-        "deaths",
-        "merges",
-        "promotions",
-        "confined",
-        "revivals",
-        "gate_answers",
-        "gate_tokens",
-        "prompt_tokens",
-        "generated_tokens",
-        "rolled_back",
-        "quarantined",
-    )
-    rates = series["success_rate"][1:]  # the founding has none
-    window = max(1, min(_WINDOW, len(rates) // 2))
+    from evolora_mesa.record.reporters import COUNTED
+
+    window = max(1, min(_WINDOW, model.tick // 2))
     return {
         "world": model.config.name,
         "seed": model.config.seed,
         "outcome": outcome,
         "generations": model.tick,
-        "totals": {name: sum(series[name]) for name in totals},
-        "success_first": _mean(rates[:window]),
-        "success_last": _mean(rates[-window:]),
-        "last": {name: values[-1] for name, values in series.items()},
+        "totals": {name: model.totals[name] for name in COUNTED},
+        "success_first": _mean_success(store, 1, window),  # the founding has none
+        "success_last": _mean_success(store, model.tick - window + 1, model.tick),
+        "last": dict(model.snapshot.row),
+        "digest": store.digest,
         "ledger_quanta": model.ledger.total(),
         "host": {"path": model.config.host.path, **identity},
         "versions": {"evolora_mesa": __version__, "torch": torch.__version__},
     }
 
 
-def _mean(rates: list[float]) -> float | None:
-    """Mean of the rates that exist."""
-    found = [rate for rate in rates if not math.isnan(rate)]
-    return sum(found) / len(found) if found else None
+def _mean_success(store: RunStore, first: int, last: int) -> float | None:
+    """Mean of the success rates that exist."""
+    query = "SELECT avg(success_rate) FROM generations WHERE generation BETWEEN ? AND ?"
+    mean: float | None = next(store.rows(query, (max(first, 1), last)))[0]
+    return mean

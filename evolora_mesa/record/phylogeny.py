@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evolora_mesa.errors import RunError
 from evolora_mesa.evolution.lineage import Fault, Phylogeny, Record
+from evolora_mesa.record.layout import PHYLOGENY_FILE
 
 if TYPE_CHECKING:
     import networkx
@@ -34,7 +35,6 @@ __all__ = [
     "to_networkx",
 ]
 
-PHYLOGENY_FILE: Final = "phylogeny.csv"
 # By column, the field of a record.
 _FIELDS: Final = {
     "id": "id",

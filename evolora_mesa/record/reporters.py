@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
     from evolora_mesa.organelle import Organelle
 
-__all__ = ["AGENT_REPORTERS", "MODEL_REPORTERS", "TABLES"]
+__all__ = ["AGENT_REPORTERS", "COUNTED", "MODEL_REPORTERS", "TABLES"]
 
 
 def generation(model: EcologyModel) -> int:
@@ -276,6 +276,23 @@ MODEL_REPORTERS: dict[str, Callable[[EcologyModel], float]] = {
         step_seconds,
     )
 }
+
+# Those whose sum over the generations means something.
+COUNTED: tuple[str, ...] = (
+    "episodes",
+    "births",
+    "deaths",
+    "merges",
+    "promotions",
+    "confined",
+    "revivals",
+    "gate_answers",
+    "gate_tokens",
+    "prompt_tokens",
+    "generated_tokens",
+    "rolled_back",
+    "quarantined",
+)
 
 AGENT_REPORTERS: dict[str, Callable[[Organelle], object]] = {
     "energy": energy_of,

@@ -1,34 +1,44 @@
-"""The folder that a run leaves behind: settings, a row per generation, and the adapters of the survivors."""
+"""The folder that a run leaves behind: settings, the store, checkpoints, and the adapters of the survivors."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import dump_config
-from evolora_mesa.errors import RunError
+from evolora_mesa.errors import RunError, one_line
 from evolora_mesa.host.peft_io import export_adapter
-from evolora_mesa.record.phylogeny import PHYLOGENY_FILE, to_csv
-from evolora_mesa.record.reporters import AGENT_REPORTERS, MODEL_REPORTERS, TABLES
+from evolora_mesa.record.checkpoint import save
+from evolora_mesa.record.layout import (
+    ADAPTERS_FOLDER,
+    CHECKPOINT_FOLDER,
+    CONFIG_FILE,
+    LOG_FILE,
+    ORGANELLES_FILE,
+    PHYLOGENY_FILE,
+    STORE_FILE,
+    SUMMARY_FILE,
+)
+from evolora_mesa.record.lock import RunLock
+from evolora_mesa.record.phylogeny import to_csv
+from evolora_mesa.record.recorder import Recorder
+from evolora_mesa.record.reporters import AGENT_REPORTERS
+from evolora_mesa.record.store import RunStore
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
 __all__ = ["RunFolder", "check_vacant", "check_writable", "default_folder"]
-
-CONFIG_FILE: Final = "config.yaml"
-GENERATIONS_FILE: Final = "generations.csv"
-SUMMARY_FILE: Final = "summary.json"
-ADAPTERS_FOLDER: Final = "adapters"
-ORGANELLES_FILE: Final = "organelles.csv"
 
 _LONGEST_NAME = 100  # bytes of a world's name in a folder's; file systems take 255 for the whole
 _ORGANELLE_COLUMNS = ("lineage", "cell", "energy", "age", "roi")
@@ -86,18 +96,22 @@ def check_writable(folder: Path) -> None:
 
 
 class RunFolder:
-    """Where one run is written: it appears whole, with its settings and an empty table, then grows by rows.
+    """Where one run is written: it appears whole, with its settings and an empty store, then grows by generations.
 
     Args:
         path: must not exist yet, or be empty.
         config: the resolved settings.
+        host: fingerprint of the frozen host.
+
+    Attributes:
+        store: everything that happens.
 
     Raises:
         RunError: the folder has content or cannot be written.
     """
 
-    def __init__(self, path: str | Path, config: WorldConfig) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, config: WorldConfig, host: Mapping[str, str] | None = None) -> None:
+        self.path, self._settings = Path(path), config.record
         check_vacant(self.path)
         in_place = self.path.is_dir()  # it may be a link, or the working folder: neither can be renamed onto
         try:
@@ -106,15 +120,43 @@ class RunFolder:
                 made = Path(aside) / "made"
                 made.mkdir()
                 (made / CONFIG_FILE).write_text(dump_config(config), encoding="utf-8")
-                _write_table(made / GENERATIONS_FILE, list(MODEL_REPORTERS), [])
+                RunStore.create(made / STORE_FILE, config, host=host).close()
                 if in_place:
                     _move_all(made, self.path)
                 else:
                     made.rename(self.path)
-            self._file = (self.path / GENERATIONS_FILE).open("a", newline="", encoding="utf-8")
         except OSError as error:
             raise _cannot("write the output folder", self.path, error) from error
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(RunLock(self.path))
+            self.store = stack.enter_context(RunStore.open_for_append(self.path / STORE_FILE, -1))
+            self._open = stack.pop_all()
+        self.log(f"a run of {config.generations} generations of {config.name}, seed {config.seed}")
+
+    @classmethod
+    def reopen(cls, path: str | Path, config: WorldConfig, generation: int) -> RunFolder:
+        """The folder of a run that goes on after ``generation``; what its store has later is forgotten.
+
+        Whoever calls this holds the lock of the run.
+
+        Args:
+            config: the resolved settings, with the length that the run is to have.
+
+        Raises:
+            RunError: the store cannot be opened, or it ends before that generation.
+        """
+        folder = cls.__new__(cls)
+        folder.path, folder._settings = Path(path), config.record
+        with contextlib.ExitStack() as stack:
+            folder.store = stack.enter_context(RunStore.open_for_append(folder.path / STORE_FILE, generation))
+            folder.store.ask_for(config.generations)
+            try:
+                (folder.path / SUMMARY_FILE).unlink(missing_ok=True)  # the run is not over any more
+            except OSError as error:
+                raise _cannot("write the output folder", folder.path, error) from error
+            folder._open = stack.pop_all()
+        folder.log(f"goes on after generation {generation}")
+        return folder
 
     def __enter__(self) -> RunFolder:
         return self
@@ -123,25 +165,43 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._file.close()
-        except OSError as failure:  # what a full disk could not take stays in the buffer, and fails once more here
-            if error is None:
-                raise _cannot("write a generation", self.path / GENERATIONS_FILE, failure) from failure
+            self._open.close()
+        except RunError:
+            if error is None:  # what a full disk could not take fails once more here
+                raise
 
-    def append(self, row: Mapping[str, float]) -> None:
-        """One generation's figures by reporter name, on disk when this returns.
+    def attach(self, model: EcologyModel) -> None:
+        """From now on every generation of ``model`` is in the store when its step returns; the founding is now.
 
         Raises:
-            RunError: the row cannot be written, as on a full disk.
+            RunError: the world is not where the store is, or it cannot be written.
         """
-        try:
-            self._writer.writerow([row[name] for name in MODEL_REPORTERS])
-            self._file.flush()
-        except OSError as error:
-            raise _cannot("write a generation", self.path / GENERATIONS_FILE, error) from error
+        Recorder(self.store, self._settings).attach(model)
+
+    def checkpoint(self, model: EcologyModel, *, due: bool = True) -> None:
+        """Save the whole state of the world.
+
+        Args:
+            due: also between the generations at which a checkpoint is due.
+
+        Raises:
+            RunError: it cannot be written; the one before is intact.
+        """
+        every = self._settings.checkpoint_every
+        if not due and (every == 0 or model.tick % every):
+            return
+        self.store.sync()
+        save(self.path / CHECKPOINT_FOLDER, model, self.store.position, keep=self._settings.keep)
+        self.log(f"checkpoint of generation {model.tick}")
+
+    def log(self, text: str) -> None:
+        """A line with the time. That it cannot be written is no reason to lose a run."""
+        line = f"{datetime.now(UTC).isoformat(timespec='seconds')} {one_line(text)}\n"
+        with contextlib.suppress(OSError), (self.path / LOG_FILE).open("a", encoding="utf-8") as file:
+            file.write(line)
 
     def finish(self, model: EcologyModel, summary: Mapping[str, Any]) -> None:
-        """Write births, deaths, the adapters of everyone alive, and last the summary.
+        """Write the phylogeny, the adapters of everyone alive, and last the summary.
 
         Each appears whole or, when this is interrupted, not at all.
 
@@ -152,20 +212,21 @@ class RunFolder:
         model.phylogeny.check()
         try:
             with tempfile.TemporaryDirectory(prefix=".finish-", dir=self.path) as aside:
-                made = Path(aside)
-                for name, columns in TABLES.items():
-                    table = model.datacollector.tables[name]
-                    rows = zip(*(table[column] for column in columns), strict=True)
-                    _write_table(made / f"{name}.csv", columns, rows)
+                made, old = Path(aside) / "made", Path(aside) / "old"
+                made.mkdir()
+                old.mkdir()
                 (made / PHYLOGENY_FILE).write_text(to_csv(model.phylogeny), encoding="utf-8", newline="")
                 _move_all(made, self.path)
                 _write_adapters(made / ADAPTERS_FOLDER, model)
+                if (self.path / ADAPTERS_FOLDER).is_dir():  # of an earlier end of this run
+                    (self.path / ADAPTERS_FOLDER).rename(old / ADAPTERS_FOLDER)
                 _move_all(made, self.path)
                 text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
                 (made / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
                 _move_all(made, self.path)
         except OSError as error:
             raise _cannot("write the results", self.path, error) from error
+        self.log("the end")
 
 
 def _cannot(what: str, path: Path, error: OSError) -> RunError:
@@ -192,18 +253,11 @@ def _write_adapters(folder: Path, model: EcologyModel) -> None:
     organelles = model.organelles()
     for organelle in organelles:
         export_adapter(model.bank, organelle.slot, folder / str(organelle.unique_id), base_model=model.config.host.path)
-    rows = (
-        [organelle.unique_id, *(AGENT_REPORTERS[name](organelle) for name in _ORGANELLE_COLUMNS)]
-        for organelle in organelles
-    )
-    _write_table(folder / ORGANELLES_FILE, ["unique_id", *_ORGANELLE_COLUMNS], rows)
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (folder / ORGANELLES_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerow(["unique_id", *_ORGANELLE_COLUMNS])
+        for organelle in organelles:
+            writer.writerow([organelle.unique_id, *(AGENT_REPORTERS[name](organelle) for name in _ORGANELLE_COLUMNS)])
 
 
 def _finite(value: Any) -> Any:

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from evolora_mesa.config import WorldConfig
+from evolora_mesa.config import MOST_MEMORY, WorldConfig
 from evolora_mesa.evolution.trial import Decision, Trial
 from evolora_mesa.host import AdapterBank, HostService
 from evolora_mesa.model import EcologyModel
@@ -138,7 +138,7 @@ def watch_world(config: WorldConfig, seed: int, service: HostService, generation
         ConfigError: settings that are not valid.
     """
     began = time.process_time()
-    model = EcologyModel(config, rng=seed, host=service)
+    model = EcologyModel(config, rng=seed, host=service, **{"record.memory": MOST_MEMORY})
     witness = _Witness(model)
     model.gatehouse.observer = witness
     answers = gate_answers = 0

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from evolora_mesa.config import PlasticityConfig, WorldConfig
+from evolora_mesa.config import MOST_MEMORY, PlasticityConfig, WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.host import BARE, AdapterBank, HostService
@@ -156,7 +156,7 @@ def _train(arm: str, service: HostService, world: WorldConfig, ground: Ground, s
 
 def _ecology(service: HostService, world: WorldConfig, seed: int, episodes: int) -> _Trained:
     began = time.process_time()
-    model = EcologyModel(world, rng=seed, host=service)
+    model = EcologyModel(world, rng=seed, host=service, **{"record.memory": MOST_MEMORY})
     spent = _grow(model, episodes)
     seconds = time.process_time() - began
     candidates = [BARE, *(organelle.slot for organelle in model.organelles())]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import numpy as np
 
-from evolora_mesa.config import WorldConfig
+from evolora_mesa.config import MOST_MEMORY, WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.host import BARE
 from evolora_mesa.model import EcologyModel
@@ -75,11 +75,12 @@ def run_demo(
         RunError: the folder has content or cannot be written.
         KeyboardInterrupt: Ctrl-C ended the run; its files are complete, the comparison is left out.
     """
-    world = load_config(load_config(config, settings or {}), {"seed": seed, "generations": generations})
+    length = {"generations": generations, "record.memory": MOST_MEMORY}  # what is told at the end is of the whole run
+    world = load_config(load_config(config, settings or {}), {"seed": seed, **length})
     check_vacant(Path(out))
     _say(console, f"A world of {world.population.initial} organelles on one frozen host, {world.host.path}.")
     model = EcologyModel(world)
-    with RunFolder(out, world) as folder:
+    with RunFolder(out, world, model.host.fingerprint()) as folder:
         outcome: Outcome = record_run(model, folder, cast(TextIO, console.file))["outcome"]
     if outcome == "interrupted":
         _say(console, f"Ended early by Ctrl-C, before the comparison. Files: {folder.path}")
@@ -117,7 +118,7 @@ def run_demo(
     _say(
         console,
         "",
-        f"Files: {folder.path} (generations.csv, births.csv, deaths.csv, adapters/, comparison.json)",
+        f"Files: {folder.path} (run.sqlite, checkpoint/, adapters/, comparison.json)",
         "Next:",
         f"  {program} baselines --seeds 3     the same with intervals, beside one adapter and labels",
         f"  {program} run ecology --seed 1    another world, kept in runs/",

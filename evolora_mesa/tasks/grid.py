@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from mesa.discrete_space import Cell, OrthogonalVonNeumannGrid
+
+from evolora_mesa.refill import refill
 
 __all__ = ["LAYERS", "TaskGrid"]
 
@@ -47,3 +49,16 @@ class TaskGrid(OrthogonalVonNeumannGrid):
         occupancy[:] = 0.0
         for cell in cells:
             occupancy[cell.coordinate] += 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the layers."""
+        return {name: self.layer(name).copy() for name in LAYERS}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            RunError: it does not fit.
+        """
+        for name in LAYERS:
+            refill(self.layer(name), state[name], f"cells, {name}")

@@ -6,20 +6,27 @@ import csv
 import errno
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from world_fixtures import live, tiny_world
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import AdapterError, RunError
+from evolora_mesa.host import HostService
 from evolora_mesa.host.peft_io import import_adapter
 from evolora_mesa.model import EcologyModel
-from evolora_mesa.record.reporters import MODEL_REPORTERS
+from evolora_mesa.record.invariants import check
+from evolora_mesa.record.lock import RunLock
 from evolora_mesa.record.runfolder import RunFolder, check_vacant, check_writable, default_folder
+from evolora_mesa.record.store import RunStore, config_hash
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +42,64 @@ def config() -> WorldConfig:
     return load_config("smoke")
 
 
-def row(generation: int) -> dict[str, float]:
-    return {name: generation if name == "generation" else 0.1 for name in MODEL_REPORTERS}
-
-
-def test_it_appears_with_its_settings_and_an_empty_table(tmp_path: Path, config: WorldConfig) -> None:
+def test_it_appears_with_its_settings_and_an_empty_store(tmp_path: Path, config: WorldConfig) -> None:
     with RunFolder(tmp_path / "new" / "run", config) as folder:
         assert load_config(folder.path / "config.yaml") == config
-        header = (folder.path / "generations.csv").read_text(encoding="utf-8")
-        assert header == ",".join(MODEL_REPORTERS) + "\n"
+        assert folder.store.position == (-1, bytes(32).hex())
+        assert folder.store.meta["config_hash"] == config_hash(config)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["run"]
 
 
-def test_a_row_is_on_disk_when_append_returns(tmp_path: Path, config: WorldConfig) -> None:
-    with RunFolder(tmp_path / "run", config) as folder:
+def test_a_generation_is_on_disk_when_its_step_returns(tmp_path: Path, petri: HostService) -> None:
+    world = tiny_world(petri)
+    with RunFolder(tmp_path / "run", world.config) as folder:
+        folder.attach(world)
         for generation in range(3):
-            folder.append(row(generation))
-            text = (folder.path / "generations.csv").read_text(encoding="utf-8")
-            assert len(text.splitlines()) == generation + 2
+            with RunStore.open(folder.path / "run.sqlite") as store:
+                assert store.position == (generation, folder.store.digest)
+            world.step()
+
+
+def test_two_processes_cannot_write_one_run(tmp_path: Path, config: WorldConfig) -> None:
+    with RunFolder(tmp_path / "run", config), pytest.raises(RunError, match="being written"), RunLock(tmp_path / "run"):
+        pass
+    with RunLock(tmp_path / "run"), RunFolder.reopen(tmp_path / "run", config, -1):
+        pass
+
+
+def test_a_run_that_goes_on_is_not_over_any_more(tmp_path: Path, petri: HostService) -> None:
+    world = tiny_world(petri)
+    with RunFolder(tmp_path / "run", world.config) as folder:
+        folder.attach(world)
+        live(world, 2)
+        folder.finish(world, {})
+    with RunFolder.reopen(tmp_path / "run", world.config.model_copy(update={"generations": 9}), 2) as folder:
+        assert not (folder.path / "summary.json").exists()
+        assert folder.store.meta["asked_generations"] == "9"
+        folder.attach(world)
+        live(world, 1)
+        folder.finish(world, {})
+    assert sorted(path.name for path in (tmp_path / "run").glob("[!r]*")) == [
+        "adapters",
+        "config.yaml",
+        "log.txt",
+        "phylogeny.csv",
+        "summary.json",
+    ]
+
+
+def test_checkpoints_are_made_when_they_are_due(tmp_path: Path, petri: HostService) -> None:
+    world = tiny_world(petri, **{"record.checkpoint_every": 2})
+    made = []
+    with RunFolder(tmp_path / "run", world.config) as folder:
+        folder.attach(world)
+        for _ in range(5):
+            folder.checkpoint(world, due=False)
+            made.append(sorted(path.name[-1] for path in (folder.path / "checkpoint").iterdir()))
+            world.step()
+        folder.checkpoint(world)
+    assert made == [["0"], ["0"], ["0", "2"], ["0", "2"], ["2", "4"]]
+    assert (tmp_path / "run" / "checkpoint" / "gen-000005").is_dir()
 
 
 def test_an_empty_folder_may_be_used_and_one_with_content_may_not(tmp_path: Path, config: WorldConfig) -> None:
@@ -92,7 +139,12 @@ def test_an_empty_folder_is_used_where_it_stands(
         assert path.stat().st_ino == number
     assert (tmp_path / "link").is_symlink()
     for name in ("here", "behind"):
-        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["config.yaml", "generations.csv"]
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+            "config.yaml",
+            "log.txt",
+            "run.lock",
+            "run.sqlite",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -113,9 +165,9 @@ def test_an_empty_folder_is_used_where_it_stands(
 def test_an_impossible_folder_is_refused_and_nothing_is_made(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to("nowhere")
-    for check in (check_vacant, check_writable):
+    for refuse in (check_vacant, check_writable):
         with pytest.raises(RunError, match=told) as refused:
-            check(tmp_path / name)
+            refuse(tmp_path / name)
         assert str(refused.value).isprintable()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file"]
 
@@ -130,35 +182,25 @@ def test_a_locked_disk_is_noticed_before_anything_is_made(tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
-class FullFile:
-    """Takes nothing, and says so again when it is closed."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    close = flush
-
-
-def test_a_full_disk_is_told_once_and_as_what_it_is(tmp_path: Path, config: WorldConfig) -> None:
-    def fill(folder: RunFolder) -> None:
-        folder._file.close()
-        folder._file = FullFile()  # type: ignore[assignment]
-        folder._writer = csv.writer(folder._file)  # type: ignore[arg-type]
-
-    with (
-        pytest.raises(RunError, match=r"cannot write a generation .*No space left on device"),
-        RunFolder(tmp_path / "a", config) as folder,
-    ):
-        fill(folder)
-        folder.append(row(0))
-    with pytest.raises(RunError, match="No space left on device"), RunFolder(tmp_path / "b", config) as folder:
-        fill(folder)
-    with pytest.raises(AdapterError), RunFolder(tmp_path / "c", config) as folder:
-        fill(folder)
-        raise AdapterError("the first error is the one that counts")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of a process")
+def test_a_full_disk_is_told_as_what_it_is_and_keeps_what_was_written(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys; from evolora_mesa.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (400_000,) * 2);"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["run", "smoke", "--generations", "500", "--quiet", "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--set", "record.checkpoint_every=0"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write a generation (") and done.stderr.count("\n") == 1
+    with RunStore.open(tmp_path / "run" / "run.sqlite") as store:
+        assert store.generation > 5
+        assert check(store) == []
 
 
 def test_leaving_while_the_adapters_are_written_leaves_none_of_them(
@@ -180,7 +222,7 @@ def test_leaving_while_the_adapters_are_written_leaves_none_of_them(
         folder.finish(model, {})
     assert len(written) == 1
     found = sorted(path.name for path in folder.path.iterdir())
-    assert found == ["births.csv", "config.yaml", "deaths.csv", "gates.csv", "generations.csv", "phylogeny.csv"]
+    assert found == ["config.yaml", "log.txt", "phylogeny.csv", "run.lock", "run.sqlite"]
 
 
 def test_a_run_below_a_folder_with_an_odd_name_keeps_its_results(

@@ -28,6 +28,7 @@ def small_world() -> WorldConfig:
             "tasks.families": ["json.repair", "string.ops"],
             "tasks.depths": 2,
             "population.initial": 4,
+            "population.minimum": 2,
             "population.maximum": 6,
         },
     )

@@ -32,7 +32,7 @@ def test_the_demo_ends_with_five_lines_the_files_and_the_next_commands(
     assert text.rstrip().splitlines()[-3:] == commands
     assert str(tmp_path / "run") in text
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"config.yaml", "generations.csv", "births.csv", "summary.json", "comparison.json"} < names
+    assert {"config.yaml", "run.sqlite", "checkpoint", "summary.json", "comparison.json"} < names
     kept = json.loads((tmp_path / "run" / "comparison.json").read_text(encoding="utf-8"))
     assert (kept["frozen"], kept["ecology"], kept["test_tasks"]) == (result.frozen, result.ecology, 48)
     assert kept["told"] == list(result.lines)

@@ -1,0 +1,121 @@
+"""Whether a run folder is what a run left there: the store, its checkpoints, and the files that say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evolora_mesa.config import WorldConfig
+from evolora_mesa.configfile import load_config
+from evolora_mesa.errors import EvoloraError, RunError
+from evolora_mesa.record.checkpoint import StorePosition, faults
+from evolora_mesa.record.invariants import Finding, check
+from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, PHYLOGENY_FILE, STORE_FILE, SUMMARY_FILE
+from evolora_mesa.record.phylogeny import read_phylogeny
+from evolora_mesa.record.reporters import COUNTED
+from evolora_mesa.record.store import RunStore, config_hash
+
+__all__ = ["Verification", "verify"]
+
+_MOST_SUMMARY_BYTES = 1024 * 1024
+
+
+class Verification(NamedTuple):
+    """What was found in a run folder.
+
+    Attributes:
+        generation, digest: of the last generation in the store.
+        findings: broken invariants; none in a sound run.
+        finished: it has a summary.
+    """
+
+    generation: int
+    digest: str
+    findings: list[Finding]
+    finished: bool
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        findings = [finding._asdict() for finding in self.findings]
+        return {**self._asdict(), "findings": findings, "ok": self.ok}
+
+
+def verify(run: Path) -> Verification:
+    """Check a run folder, also one that is being written.
+
+    Raises:
+        RunError: there is no store, or it is of another program or version.
+    """
+    finished = (run / SUMMARY_FILE).is_file()  # before the store: a run that ends meanwhile is not yet finished
+    with RunStore.open(run / STORE_FILE) as store:
+        findings = check(store)
+        findings += [Finding("files agree with the store", -1, fault) for fault in _files(run, store, finished)]
+        return Verification(store.generation, store.digest, findings, finished)
+
+
+def _files(run: Path, store: RunStore, finished: bool) -> Iterator[str]:
+    try:
+        config = load_config(run / CONFIG_FILE)
+        if config_hash(config) != store.meta.get("config_hash"):
+            yield f"{CONFIG_FILE} has other settings"
+        else:
+            yield from _checkpoints(run, store, config)
+    except EvoloraError as error:
+        yield f"{CONFIG_FILE}: {error}"
+    if finished:
+        yield from _results(run, store)
+
+
+def _checkpoints(run: Path, store: RunStore, config: WorldConfig) -> Iterator[str]:
+    def fits(position: StorePosition) -> str | None:
+        digest = store.digest_of(position.generation)
+        if digest == position.digest:
+            return None
+        return "the store does not reach it" if digest is None else "the store has another past"
+
+    store.refresh()  # a checkpoint may be newer than what was read first
+    for name, fault in faults(run / CHECKPOINT_FOLDER, config, fits).items():
+        yield f"{CHECKPOINT_FOLDER}/{name}: {fault}"
+
+
+def _told(store: RunStore) -> dict[str, Any]:
+    """What a summary must say."""
+    last = {name: value for row in store.tail(store.generation - 1) for name, value in row.items() if name != "digest"}
+    sums = ", ".join(f'sum("{name}")' for name in COUNTED)
+    totals = next(store.rows(f"SELECT {sums} FROM generations"))
+    return {
+        "digest": store.digest,
+        "generations": store.generation,
+        "totals": dict(zip(COUNTED, totals, strict=True)),
+        "last": last,
+    }
+
+
+def _results(run: Path, store: RunStore) -> Iterator[str]:
+    try:
+        path = run / SUMMARY_FILE
+        if path.stat().st_size > _MOST_SUMMARY_BYTES:
+            yield f"{SUMMARY_FILE} is too large"
+            return
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        for name, expected in _told(store).items():
+            if not isinstance(summary, dict) or summary.get(name) != expected:
+                yield f"{SUMMARY_FILE}: {name} is not as in the store"
+        lives = {record.id: record for record in read_phylogeny(run / PHYLOGENY_FILE)}
+        for id, parents, *rest in store.table("phylogeny"):
+            told = lives.pop(id, None)
+            if told is None or (id, tuple(map(int, parents.split())), *rest) != tuple(told):
+                yield f"{PHYLOGENY_FILE}: organelle {id} is not as in the store"
+                return
+        if lives:
+            yield f"{PHYLOGENY_FILE}: organelle {min(lives)} is not in the store"
+    except (OSError, ValueError, RecursionError) as error:
+        yield f"{SUMMARY_FILE}: {error}"
+    except RunError as error:
+        yield str(error)

@@ -36,6 +36,7 @@ UNFINISHED = "unfinished"  # not JSON, so that a stamp cut short reads the same
 
 OLDEST_PYTHON = (3, 11)
 NO_TESTS_RAN = 5  # pytest's exit code
+TWO_PROCESSES = ["-n", "2", "--dist", "loadfile"]  # a file's tests share what it takes long to make
 DRY_RUN_SECONDS = 120  # the CUDA question may not hold up the set-up longer than this
 LINES_SHOWN = 12  # of a failed command
 SEPARATOR = "\n  "
@@ -303,10 +304,10 @@ def run(arguments, offline=False, folder=None):
 
 
 def run_tests(arguments):
-    """pytest without the slow tests; with CI=true the slow ones follow, whatever the first said."""
+    """pytest without the slow tests, on two processes; with CI=true the slow ones follow, whatever the first said."""
     if any(argument.startswith("-m") for argument in arguments):
         return pytest(arguments)
-    fast = pytest(["-m", "not slow", *arguments])
+    fast = pytest([*TWO_PROCESSES, "-m", "not slow", *arguments])
     if os.environ.get("CI") != "true":
         return fast
     slow = pytest(["-m", "slow", *arguments])

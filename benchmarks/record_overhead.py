@@ -39,7 +39,6 @@ SMALL = {
     "tasks.depths": 1,
     "population.initial": 4,
     "population.minimum": 2,
-    "population.minimum": 2,
     "population.maximum": 6,
     "population.episodes": 2,
     "gate.most_trials": 2,

@@ -16,6 +16,13 @@ from evolora_mesa.host import HostService
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def untuned() -> None:
+    """Settings of the whole process that an earlier test may have left behind: tuned products round otherwise."""
+    torch.set_float32_matmul_precision("highest")
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def petri() -> HostService:
     """The shipped host, loaded once for all worlds; it is frozen, so they can share it."""

@@ -344,7 +344,7 @@ def test_after_ctrl_c_the_child_ends_in_its_own_time_and_the_code_is_130(project
 def test_tests_leave_the_slow_ones_out(project, capfd):
     assert project.go.main(["test", "-q"]) == 0
     out = capfd.readouterr().out
-    assert "pytest ['-m', 'not slow', '-q'] 1 1" in out and out.count("pytest") == 1
+    assert "pytest ['-n', '2', '--dist', 'loadfile', '-m', 'not slow', '-q'] 1 1" in out and out.count("pytest") == 1
 
 
 def test_a_marker_of_ones_own_replaces_the_default(project, capfd):
@@ -361,4 +361,6 @@ def test_ci_runs_fast_and_slow_and_fails_with_either(project, monkeypatch, capfd
     monkeypatch.setenv("FAKE_EXIT", str(fast))
     monkeypatch.setenv("FAKE_SLOW_EXIT", str(slow))
     assert project.go.main(["test"]) == code
-    assert capfd.readouterr().out == "pytest ['-m', 'not slow'] 1 1\npytest ['-m', 'slow'] 1 1\n"
+    assert capfd.readouterr().out == (
+        "pytest ['-n', '2', '--dist', 'loadfile', '-m', 'not slow'] 1 1\npytest ['-m', 'slow'] 1 1\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ def run_demo(
         f"Files: {folder.path} (run.sqlite, checkpoint/, adapters/, comparison.json)",
         "Next:",
         f"  {program} baselines --seeds 3     the same with intervals, beside one adapter and labels",
-        f"  {program} run ecology --seed 1    another world, kept in runs/",
+        f"  {program} report {shlex.quote(str(folder.path))}    the whole run as one page",
         f"  {program} run random_host         the negative control: nothing here may look like success",
     )
     return DemoResult(outcome, folder.path, frozen.accuracy, living.accuracy, gain, lines)
@@ -149,9 +150,10 @@ def _life_line(model: EcologyModel, outcome: Outcome) -> str:
     alive = len(model.agents)
     end = "everybody died: the world is extinct" if outcome == "extinct" else f"{alive} are alive"
     return (
-        f"{series['population'][0]} founders, {sum(series['births'])} births, {sum(series['deaths'])} deaths;"
-        f" {end} after {model.tick} generations and {sum(series['episodes'])} episodes,"
-        f" in {series['cells_occupied'][-1]} of {model.grid.layer('price').size} cells."
+        f"{series['population'][0]} founders; {sum(series['births'])} children were tested,"
+        f" {sum(series['merges'])} merges and {sum(series['promotions'])} copies passed; {end} after {model.tick}"
+        f" generations and {sum(series['episodes'])} episodes, in {series['cells_occupied'][-1]} of"
+        f" {model.grid.layer('price').size} cells."
     )
 
 

@@ -4,7 +4,7 @@
 
 A run of a small world is started, killed (SIGKILL) after a random time, and resumed to its end; its digest of all
 events, its adapters and the state in its last checkpoint are held against those of a run that nobody disturbed. One
-that is killed before its first checkpoint has nothing to go on with; it is counted apart, and begun again.
+that is killed before its first checkpoint is begun anew by the same command.
 """
 
 from __future__ import annotations
@@ -36,11 +36,22 @@ def evolora(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(*arguments: str) -> None:
+def begin(folder: Path) -> tuple[subprocess.Popen[str], float]:
+    """A run whose folder is there now, imports and the host's loading done, and since when."""
+    process = evolora(*WORLD, str(folder))
+    while not folder.exists():
+        if process.poll() is not None:
+            raise SystemExit(f"the run ended with {process.returncode}:\n{process.communicate()[0]}")
+        time.sleep(0.002)
+    return process, time.monotonic()
+
+
+def finish(*arguments: str) -> str:
     process = evolora(*arguments)
     said = process.communicate()[0]
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}:\n{said}")
+    return said
 
 
 def ending(folder: Path) -> tuple[str, list[Any]]:
@@ -63,29 +74,28 @@ def main() -> None:
     draw = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as work:
         unbroken = Path(work, "unbroken")
-        finish(*WORLD, str(unbroken))
+        process, began = begin(unbroken)
+        process.communicate()
+        length = time.monotonic() - began
         digest, rest = ending(unbroken)
-        equal, same_weights, too_early, kills = 0, 0, 0, 0
+        equal, same_weights, anew, kills = 0, 0, 0, 0
         moments = []
         while kills < given.kills:
             folder = Path(work, "killed")
-            process = evolora(*WORLD, str(folder))
-            while process.poll() is None and not folder.exists():  # imports and the host's loading
-                time.sleep(0.002)
-            time.sleep(draw.random() * 2.0)
+            process, began = begin(folder)
+            time.sleep(max(0.0, began + draw.uniform(0.0, length) - time.monotonic()))
             process.kill()
             process.communicate()
-            if process.returncode == 0 or not any((folder / CHECKPOINT_FOLDER).glob("gen-??????")):
-                too_early += process.returncode != 0
-            else:
+            if process.returncode != 0:  # it can be over sooner than the first one was
                 kills += 1
-                moments.append(max(int(path.name[4:10]) for path in (folder / CHECKPOINT_FOLDER).glob("gen-??????")))
-                finish("resume", str(folder), "--quiet")
-                found = ending(folder)
-                equal += found[0] == digest
-                same_weights += found[1] == rest
-            shutil.rmtree(folder, ignore_errors=True)
-        print(f"kills with a checkpoint {kills}, before the first {too_early}; newest checkpoints at {sorted(moments)}")
+                found = [int(path.name[4:]) for path in (folder / CHECKPOINT_FOLDER).glob("gen-??????")]
+                moments.append(max(found, default=-1))
+                anew += "begun anew" in finish("resume", str(folder), "--quiet")
+                end = ending(folder)
+                equal += end[0] == digest
+                same_weights += end[1] == rest
+            shutil.rmtree(folder)
+        print(f"kills {kills}, before the first checkpoint {anew}; newest checkpoints at {sorted(moments)}")
         print(f"equal digests {equal}/{kills}, equal adapters and states {same_weights}/{kills}")
     raise SystemExit(0 if equal == same_weights == kills else 1)
 

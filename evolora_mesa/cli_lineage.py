@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,7 @@ def lineage(
     everybody: Annotated[bool, typer.Option("--all", help="Draw also those who left nobody behind.")] = False,
 ) -> None:
     """Show the survivors' family tree; export all births."""
+    from evolora_mesa.record.layout import STORE_FILE
     from evolora_mesa.record.phylogeny import (
         PHYLOGENY_FILE,
         check_new,
@@ -47,7 +49,14 @@ def lineage(
         check_new(path)
     if csv is not None and graphml is not None and csv.resolve() == graphml.resolve():
         raise RunError("two exports have one name", where="--csv, --graphml", got=str(csv), do="Name two files.")
-    phylogeny = read_phylogeny(run / PHYLOGENY_FILE)
+    if os.path.exists(run / STORE_FILE):  # complete at any moment; the file is written when a run ends
+        from evolora_mesa.record.report.reading import phylogeny_of
+        from evolora_mesa.record.store import RunStore
+
+        with RunStore.open(run / STORE_FILE) as store:
+            phylogeny = phylogeny_of(store)
+    else:
+        phylogeny = read_phylogeny(run / PHYLOGENY_FILE)
     texts = {}
     if csv is not None:
         texts[csv] = to_csv(phylogeny)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -66,6 +67,7 @@ def watch(
     """Follow a run that another process writes; Ctrl-C leaves, and the run goes on."""
     from evolora_mesa.record.layout import STORE_FILE, SUMMARY_FILE
     from evolora_mesa.record.live import open_view
+    from evolora_mesa.record.lock import RunLock
     from evolora_mesa.record.store import RunStore
 
     with RunStore.open(run / STORE_FILE) as store:
@@ -74,7 +76,8 @@ def watch(
         shown = max(store.generation - 1, -1)
         try:
             while True:
-                over = once or (run / SUMMARY_FILE).exists()  # looked up first: the last rows come before it
+                left = not RunLock.is_held(run)  # both looked up first: the last rows come before
+                over = once or left or (run / SUMMARY_FILE).exists()
                 for row in store.tail(shown):
                     shown = row.pop("generation")
                     row.pop("digest")
@@ -88,3 +91,5 @@ def watch(
     if shown < 0:
         raise RunError("the run has no generation yet", where=run, do="Look again in a moment.")
     print(f"generation {shown} of {asked}")
+    if left and not (run / SUMMARY_FILE).exists():
+        print(f"Nobody writes this run any more. It goes on with: evolora resume {shlex.quote(str(run))}")

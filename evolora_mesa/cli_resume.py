@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["resume"]
 
+_NOTHING = -1  # the generation before the founding
+
 
 def resume(
     run: Annotated[Path, typer.Argument(parser=given_path, metavar="RUN", help="The folder of a run.")],
@@ -37,8 +39,8 @@ def resume(
 
     with RunLock(run):
         config, facts = _settings(run, generations)
-        checkpoint = _newest(run, config)
-        reached = checkpoint.position.generation
+        checkpoint = None if _is_only_founded(run, facts) else _newest(run, config)
+        reached = checkpoint.position.generation if checkpoint is not None else _NOTHING
         if reached > config.generations:
             raise RunError(
                 "the run is longer than that already",
@@ -50,7 +52,7 @@ def resume(
             print(f"The run is over: it has all of its {reached} generations. A larger --generations makes it longer.")
             return
         model = _world(config, checkpoint, facts)
-        notes = _notes(checkpoint, model)
+        notes = _notes(checkpoint, model) if checkpoint is not None else ["begun anew: it had not come further"]
         for note in notes:
             print(note, file=sys.stderr)
         with RunFolder.reopen(run, config, reached) as folder:
@@ -107,18 +109,30 @@ def _newest(run: Path, config: WorldConfig) -> Checkpoint:
         return load(run / CHECKPOINT_FOLDER, config, fits=fits)
 
 
-def _world(config: WorldConfig, checkpoint: Checkpoint, facts: Mapping[str, str]) -> EcologyModel:
+def _is_only_founded(run: Path, facts: Mapping[str, str]) -> bool:
+    """Whether it was cut off before its first checkpoint, and all that it had is in its settings."""
+    from evolora_mesa.record.checkpoint import there_is_one
+    from evolora_mesa.record.store import RunStore
+
+    if facts.get("adapters") != "null":  # those of founders lie elsewhere, and may be others by now
+        return False
+    with RunStore.open(run / STORE_FILE) as store:
+        return store.generation <= 0 and not there_is_one(run / CHECKPOINT_FOLDER)
+
+
+def _world(config: WorldConfig, checkpoint: Checkpoint | None, facts: Mapping[str, str]) -> EcologyModel:
     """The world as it was, on the host that it began with."""
     import json
 
     from evolora_mesa.hosting import host_for
+    from evolora_mesa.model import EcologyModel
     from evolora_mesa.record.state import restore
 
     host = host_for(config)
     weights = json.loads(facts["host"]).get("weights")
     if weights is not None and host.host.weight_hash() != weights:
         raise HostError("not the host that the run began with", where=config.host.path, do="Restore its weights.")
-    return restore(config, checkpoint.tree, host)
+    return EcologyModel(config, host=host) if checkpoint is None else restore(config, checkpoint.tree, host)
 
 
 def _notes(checkpoint: Checkpoint, model: EcologyModel) -> list[str]:

@@ -68,7 +68,8 @@ def run(
         from evolora_mesa.record.founders import found_with
 
         found_with(model, adapters)
-    with RunFolder(out if out is not None else default_folder(world), world, model.host.fingerprint()) as folder:
+    place = out if out is not None else default_folder(world)
+    with RunFolder(place, world, model.host.fingerprint(), adapters=adapters) as folder:
         summary = record_run(model, folder, sys.stdout, quiet=quiet)
     for line in summary_lines(summary, folder.path):
         print(line)
@@ -106,9 +107,10 @@ def summary_lines(summary: dict[str, Any], folder: Path) -> list[str]:
         "output closed": " Ended early: nobody reads the output.",
     }
     ending = endings[summary["outcome"]]
-    speed = totals["episodes"] / max(summary["wall_seconds"], 1e-9)
+    lived, speed = summary["sitting"], summary["sitting"]["episodes"] / max(summary["wall_seconds"], 1e-9)
+    more = "" if lived["generations"] == summary["generations"] else f", {lived['generations']} of them now,"
     return [
-        f"{summary['generations']} generations in {clock(summary['wall_seconds'])}.{ending}",
+        f"{summary['generations']} generations{more} in {clock(summary['wall_seconds'])}.{ending}",
         f"{last['population']} alive; {totals['births']} children on trial, {totals['deaths']} deaths; "
         f"{totals['episodes']} episodes, {speed:.0f} per second.",
         f"{totals['merges']} merges and {totals['promotions']} mutants passed the gate ({totals['confined']} of them "

@@ -228,7 +228,11 @@ class EcologyModel(mesa.Model):
             if config.archive.enabled
             else None
         )
-        self.phylogeny = Phylogeny()
+        self.enter_founders()
+
+    def enter_founders(self) -> None:
+        """Put the founders, as they are now, on record. Nobody else has been born yet."""
+        self.phylogeny, self.events = Phylogeny(), []
         founders = self.organelles()
         slots = np.array([founder.slot for founder in founders])
         genomes = genome_hash(self.bank, slots.tolist(), self.traits.rows(slots))

@@ -113,7 +113,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_end(
     assert main(["resume", str(cut)]) == 0
     assert is_the_same_run(cut, unbroken)
     output = capsys.readouterr()
-    assert f"{_GENERATIONS} generations in" in output.out
+    assert f"{_GENERATIONS} generations, " in output.out and "of them now" in output.out
     assert output.err == ""
     one, other = (json.loads((folder / SUMMARY_FILE).read_text()) for folder in (cut, unbroken))
     assert one["digest"] == other["digest"] == digest(unbroken)

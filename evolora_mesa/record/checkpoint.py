@@ -25,6 +25,7 @@ import torch
 from evolora_mesa import __version__
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import RunError
+from evolora_mesa.record.faultpoints import reached
 from evolora_mesa.record.layout import (
     CHECKPOINT_PREFIX,
     MANIFEST_FILE,
@@ -39,7 +40,7 @@ from evolora_mesa.record.tree import join, pack_tensors, parse_json, split, unpa
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["SCHEMA", "Checkpoint", "StorePosition", "faults", "load", "save", "surroundings"]
+__all__ = ["SCHEMA", "Checkpoint", "StorePosition", "faults", "load", "save", "surroundings", "there_is_one"]
 
 SCHEMA: Final = 1
 _FILES: Final = (STATE_FILE, TENSORS_FILE)
@@ -110,13 +111,17 @@ def save(folder: Path, model: EcologyModel, position: tuple[int, str], *, keep: 
         folder.mkdir(exist_ok=True)
         _clear_debris(folder)
         if not _is_there(target, model.config, StorePosition(*position)):
+            reached("checkpoint.begun")
             try:
                 _write(aside, model, StorePosition(*position))
+                reached("checkpoint.written")
                 _put_in_place(aside, target)
+                reached("checkpoint.renamed")
             except BaseException:  # also Ctrl-C: what is half-written helps nobody
                 shutil.rmtree(aside, ignore_errors=True)
                 raise
         _forget(folder, model.tick, keep)
+        reached("checkpoint.kept")
     except OSError as error:
         raise RunError(
             "cannot write a checkpoint", where=target, got=error.strerror or str(error), do="The one before is intact."
@@ -141,6 +146,7 @@ def _write(folder: Path, model: EcologyModel, position: StorePosition) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        reached("checkpoint.file")
     _sync_folder(folder)
 
 
@@ -213,26 +219,12 @@ def load(
     Raises:
         RunError: there is none.
     """
-    try:
-        found = _newest_first(folder)
-    except FileNotFoundError:
-        found = []
-    except OSError as error:
-        raise RunError("checkpoints cannot be read", where=folder, got=error.strerror or str(error)) from error
-    if not found:
+    if not there_is_one(folder):
         raise RunError("the run has no checkpoint", where=folder, do="Start it anew: evolora run.")
     skipped: list[str] = []
-    for path in found:
-        try:
-            checkpoint = _read(path, config, tuple(skipped))
-            reason = fits(checkpoint.position)
-        except RunError as error:
-            reason = str(error)
-        except OSError as error:
-            reason = error.strerror or str(error)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"not the files of a checkpoint ({type(error).__name__})"  # signed, but made by hand
-        if reason is None:
+    for path in _newest_first(folder):
+        checkpoint, reason = _tried(path, config, fits, tuple(skipped))
+        if checkpoint is not None:
             return checkpoint
         skipped.append(f"{path.name}: {reason}")
     raise RunError(f"no checkpoint can be used; nothing was changed. {'; '.join(skipped)}", where=folder)
@@ -246,15 +238,40 @@ def faults(folder: Path, config: WorldConfig, fits: Callable[[StorePosition], st
     """
     found: dict[str, str] = {}
     for path in _newest_first(folder) if folder.is_dir() else ():
-        try:
-            reason = fits(_read(path, config).position)
-        except RunError as error:
-            reason = str(error)
-        except OSError as error:
-            reason = error.strerror or str(error)
+        _, reason = _tried(path, config, fits, ())
         if reason is not None:
             found[path.name] = reason
     return found
+
+
+def _tried(
+    path: Path, config: WorldConfig, fits: Callable[[StorePosition], str | None], skipped: tuple[str, ...]
+) -> tuple[Checkpoint | None, str | None]:
+    """A checkpoint, or why it cannot be used."""
+    try:
+        checkpoint = _read(path, config, skipped)
+        reason = fits(checkpoint.position)
+        return (checkpoint, None) if reason is None else (None, reason)
+    except RunError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, error.strerror or str(error)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return None, f"not the files of a checkpoint ({type(error).__name__})"  # signed, but made by hand
+
+
+def there_is_one(folder: Path) -> bool:
+    """Whether anything has the name of a checkpoint, sound or not.
+
+    Raises:
+        RunError: the folder cannot be read.
+    """
+    try:
+        return bool(_newest_first(folder))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise RunError("checkpoints cannot be read", where=folder, got=error.strerror or str(error)) from error
 
 
 def _newest_first(folder: Path) -> list[Path]:
@@ -290,8 +307,8 @@ def _verified_manifest(data: bytes) -> dict[str, Any]:
     except RunError as error:
         raise RunError(f"{MANIFEST_FILE} is damaged") from error
     schema = manifest.get("schema")
-    if type(schema) is int and schema > SCHEMA:
-        raise RunError("it was written by a newer version of the program")
+    if type(schema) is int and schema != SCHEMA:
+        raise RunError(f"it was written by {'a newer' if schema > SCHEMA else 'an older'} version of the program")
     manifest.pop("sha256", None)
     if _signed(manifest) != data:
         raise RunError(f"{MANIFEST_FILE} is damaged")

@@ -39,6 +39,7 @@ def found_with(model: EcologyModel, folder: Path) -> int:
         )
     for organelle, path in zip(founders, found, strict=False):
         import_adapter(model.bank, organelle.slot, path, norm_bound=model.config.plasticity.norm_bound)
+    model.enter_founders()  # with the genomes that they have now
     return len(found)
 
 

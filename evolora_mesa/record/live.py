@@ -269,6 +269,7 @@ def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet:
         RunError: a file cannot be written.
     """
     config, began, began_cpu = model.config, time.monotonic(), time.process_time()
+    first, answered = model.tick, model.totals["episodes"]
     identity = model.host.fingerprint()
     recorded = json.loads(folder.store.meta["host"])
     if recorded.get("weights", identity["weights"]) != identity["weights"]:
@@ -284,6 +285,7 @@ def record_run(model: EcologyModel, folder: RunFolder, stream: TextIO, *, quiet:
         summary["ended_by"] = interrupt.requested if outcome == "interrupted" else None
         summary["wall_seconds"] = time.monotonic() - began
         summary["cpu_seconds"] = time.process_time() - began_cpu
+        summary["sitting"] = {"generations": model.tick - first, "episodes": model.totals["episodes"] - answered}
         folder.finish(model, summary)
     return summary
 

@@ -34,6 +34,20 @@ class RunLock:
         self.path = folder / LOCK_FILE
         self._number = -1
 
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether some process writes the run now; True where that cannot be found out."""
+        try:
+            with (folder / LOCK_FILE).open("rb") as file:
+                if fcntl is None:
+                    return True
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back when the file is closed
+        except BlockingIOError:
+            return True
+        except OSError:
+            return (folder / LOCK_FILE).exists()
+        return False
+
     def __enter__(self) -> RunLock:
         try:
             # O_NOFOLLOW: a link would have us write somewhere else. O_CLOEXEC is Python's default.

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from evolora_mesa.configfile import dump_config
 from evolora_mesa.errors import RunError, one_line
 from evolora_mesa.host.peft_io import export_adapter
 from evolora_mesa.record.checkpoint import save
+from evolora_mesa.record.faultpoints import reached
 from evolora_mesa.record.layout import (
     ADAPTERS_FOLDER,
     CHECKPOINT_FOLDER,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "check_vacant", "check_writable", "default_folder"]
 
+_ASIDE = ".finish-"
 _LONGEST_NAME = 100  # bytes of a world's name in a folder's; file systems take 255 for the whole
 _ORGANELLE_COLUMNS = ("lineage", "cell", "energy", "age", "roi")
 
@@ -102,6 +105,7 @@ class RunFolder:
         path: must not exist yet, or be empty.
         config: the resolved settings.
         host: fingerprint of the frozen host.
+        adapters: where those of the first founders came from, if they got any.
 
     Attributes:
         store: everything that happens.
@@ -110,7 +114,14 @@ class RunFolder:
         RunError: the folder has content or cannot be written.
     """
 
-    def __init__(self, path: str | Path, config: WorldConfig, host: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        config: WorldConfig,
+        host: Mapping[str, str] | None = None,
+        *,
+        adapters: Path | None = None,
+    ) -> None:
         self.path, self._settings = Path(path), config.record
         check_vacant(self.path)
         in_place = self.path.is_dir()  # it may be a link, or the working folder: neither can be renamed onto
@@ -120,11 +131,13 @@ class RunFolder:
                 made = Path(aside) / "made"
                 made.mkdir()
                 (made / CONFIG_FILE).write_text(dump_config(config), encoding="utf-8")
-                RunStore.create(made / STORE_FILE, config, host=host).close()
+                RunStore.create(made / STORE_FILE, config, host=host, adapters=adapters).close()
+                reached("folder.made")
                 if in_place:
                     _move_all(made, self.path)
                 else:
                     made.rename(self.path)
+                reached("folder.named")
         except OSError as error:
             raise _cannot("write the output folder", self.path, error) from error
         with contextlib.ExitStack() as stack:
@@ -152,6 +165,8 @@ class RunFolder:
             folder.store.ask_for(config.generations)
             try:
                 (folder.path / SUMMARY_FILE).unlink(missing_ok=True)  # the run is not over any more
+                for debris in folder.path.glob(f"{_ASIDE}*"):  # of a process that was killed at its end
+                    shutil.rmtree(debris)
             except OSError as error:
                 raise _cannot("write the output folder", folder.path, error) from error
             folder._open = stack.pop_all()
@@ -211,16 +226,18 @@ class RunFolder:
         """
         model.phylogeny.check()
         try:
-            with tempfile.TemporaryDirectory(prefix=".finish-", dir=self.path) as aside:
+            with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=self.path) as aside:
                 made, old = Path(aside) / "made", Path(aside) / "old"
                 made.mkdir()
                 old.mkdir()
                 (made / PHYLOGENY_FILE).write_text(to_csv(model.phylogeny), encoding="utf-8", newline="")
                 _move_all(made, self.path)
+                reached("finish.phylogeny")
                 _write_adapters(made / ADAPTERS_FOLDER, model)
                 if (self.path / ADAPTERS_FOLDER).is_dir():  # of an earlier end of this run
                     (self.path / ADAPTERS_FOLDER).rename(old / ADAPTERS_FOLDER)
                 _move_all(made, self.path)
+                reached("finish.adapters")
                 text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
                 (made / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
                 _move_all(made, self.path)

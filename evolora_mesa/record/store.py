@@ -26,6 +26,7 @@ from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import dump_config
 from evolora_mesa.errors import RunError
 from evolora_mesa.record.database import connect, faults, transaction, tune
+from evolora_mesa.record.faultpoints import reached
 from evolora_mesa.record.schema import (
     APPLICATION,
     FIRST_DIGEST,
@@ -79,7 +80,13 @@ class RunStore:
 
     @classmethod
     def create(
-        cls, path: str | Path, config: WorldConfig, *, host: Mapping[str, str] | None = None, started: str = ""
+        cls,
+        path: str | Path,
+        config: WorldConfig,
+        *,
+        host: Mapping[str, str] | None = None,
+        adapters: Path | None = None,
+        started: str = "",
     ) -> RunStore:
         """A new, empty store.
 
@@ -87,6 +94,7 @@ class RunStore:
             path: of a file that is not there yet.
             config: the settings of the run.
             host: the host's fingerprint.
+            adapters: where those of the first founders came from, if they got any.
             started: time, as ISO 8601 text; now by default.
 
         Raises:
@@ -105,6 +113,7 @@ class RunStore:
                 for statement in create_statements().values():
                     connection.execute(statement)
                 facts = _facts(config, host or {}, started or datetime.now(UTC).isoformat(timespec="seconds"))
+                facts["adapters"] = canonical_json(None if adapters is None else str(adapters))
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(facts.items()))
         return cls(path, connection)
 
@@ -197,6 +206,7 @@ class RunStore:
                 "UPDATE phylogeny SET destruction = NULL, cause = '' WHERE destruction > ?",
             ):
                 self._connection.execute(statement, (generation,))
+            reached("store.cut")
         self.refresh()
 
     def __enter__(self) -> RunStore:
@@ -233,11 +243,14 @@ class RunStore:
         figures = {name: real(rows.figures[name]) for name in figure_columns()}
         digest = chained(bytes.fromhex(self.digest), {"generation": rows.generation, **figures}, tables).hex()
         with faults("write a generation", self.path), transaction(self._connection):
+            reached("store.begun")
             for name, found in tables.items():
                 if found:
                     self._insert(name, len(TABLES[name].columns) + 1, ((rows.generation, *row) for row in found))
             self._insert("phylogeny", len(PHYLOGENY), rows.phylogeny, verb="REPLACE")
             self._insert("generations", len(figures) + 2, [(rows.generation, *figures.values(), digest)])
+            reached("store.filled")
+        reached("store.committed")
         self.generation, self.digest = rows.generation, digest
         return digest
 
@@ -251,12 +264,17 @@ class RunStore:
             self._connection.execute("UPDATE meta SET value = ? WHERE key = 'asked_generations'", (str(generations),))
 
     def sync(self) -> None:
-        """Make everything that was appended survive a failing machine too."""
+        """Make everything that was appended survive a failing machine too.
+
+        What was appended is in the log beside the database; SQLite itself syncs the database when it folds the log in.
+        The database must not be opened here: closing any of a process's files on it would drop SQLite's locks, and
+        the next reader that leaves would take itself for the last one and delete the log under the writer.
+        """
+        log = Path(f"{self.path}-wal")
         with faults("write the store", self.path):
-            for path in (Path(f"{self.path}-wal"), self.path):
-                if path.exists():
-                    with path.open("rb") as file:
-                        os.fsync(file.fileno())
+            if log.exists():
+                with log.open("rb") as file:
+                    os.fsync(file.fileno())
 
     # ------------------------------------------------------------------ reading
 
@@ -282,8 +300,8 @@ class RunStore:
 
     @property
     def meta(self) -> dict[str, str]:
-        """Facts about the run: ``schema, package, torch, numpy, mesa, config, config_hash, host, seed,
-        asked_generations, started``. ``config`` is YAML, ``host`` JSON."""
+        """Facts about the run: ``schema, package, torch, numpy, mesa, config, config_hash, host, adapters,
+        seed, asked_generations, started``. ``config`` is YAML, ``host`` and ``adapters`` are JSON."""
         return dict(self.rows("SELECT key, value FROM meta"))
 
     def tail(self, after_generation: int) -> list[dict[str, Any]]:

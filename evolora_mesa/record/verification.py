@@ -11,6 +11,7 @@ from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import EvoloraError, RunError
 from evolora_mesa.record.checkpoint import StorePosition, faults
+from evolora_mesa.record.database import faults as cannot
 from evolora_mesa.record.invariants import Finding, check
 from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, PHYLOGENY_FILE, STORE_FILE, SUMMARY_FILE
 from evolora_mesa.record.phylogeny import read_phylogeny
@@ -52,7 +53,8 @@ def verify(run: Path) -> Verification:
     Raises:
         RunError: there is no store, or it is of another program or version.
     """
-    finished = (run / SUMMARY_FILE).is_file()  # before the store: a run that ends meanwhile is not yet finished
+    with cannot("read the run", run):  # a name that is too long
+        finished = (run / SUMMARY_FILE).is_file()  # before the store: a run that ends meanwhile is not yet finished
     with RunStore.open(run / STORE_FILE) as store:
         findings = check(store)
         findings += [Finding("files agree with the store", -1, fault) for fault in _files(run, store, finished)]

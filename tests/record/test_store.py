@@ -281,3 +281,31 @@ def test_it_takes_many_rows_a_second(store: RunStore) -> None:
     for number in range(5):
         store.append(generation(number, episodes=episodes))
     assert 10_000 / (time.process_time() - began) > 30_000
+
+
+def test_a_reader_that_leaves_does_not_take_the_log_from_the_writer(tmp_path: Path) -> None:
+    """Only another process shows it: closing a file of one's own on the database would drop SQLite's locks."""
+    program = """
+import os, subprocess, sys
+from pathlib import Path
+from evolora_mesa.record.store import RunStore
+path = Path(sys.argv[1])
+store = RunStore.open_for_append(path, int(sys.argv[2]))
+store.ask_for(7)
+store.sync()
+log = path.with_name(path.name + "-wal")
+before = log.stat().st_ino
+reader = "import sys; from pathlib import Path; from evolora_mesa.record.store import RunStore\\n" \\
+         "with RunStore.open(Path(sys.argv[1])): pass"
+subprocess.run([sys.executable, "-c", reader, str(path)], check=True)
+assert log.exists() and log.stat().st_ino == before, "the log is gone"
+store.ask_for(9)
+os._exit(0)
+"""
+    path = tmp_path / "run.sqlite"
+    with RunStore.create(path, CONFIG, host={"weights": "ab"}) as made:
+        made.append(full(0))
+    done = subprocess.run([sys.executable, "-c", program, str(path), "0"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with RunStore.open(path) as found:
+        assert found.meta["asked_generations"] == "9"

@@ -174,7 +174,7 @@ def read_run(folder: str | Path) -> RunFacts:
                 for verdict, reason, count in store.rows("SELECT verdict, reason, COUNT(*) FROM gates GROUP BY 1, 2")
             },
             flows=_flows(store),
-            phylogeny=_phylogeny(store),
+            phylogeny=phylogeny_of(store),
             niches=_niches(store),
             choices=_choices(store),
         )
@@ -302,7 +302,12 @@ def _gates(store: RunStore) -> tuple[Gate, ...]:
     return tuple(Gate._make(np.nan if value is None else value for value in row) for row in store.rows(query))
 
 
-def _phylogeny(store: RunStore) -> Phylogeny:
+def phylogeny_of(store: RunStore) -> Phylogeny:
+    """Everybody who has lived so far.
+
+    Raises:
+        RunError: an impossible life is on record.
+    """
     book = Phylogeny()
     names = ", ".join(Record._fields)
     for id, parents, *rest in store.rows(f"SELECT {names} FROM phylogeny ORDER BY id"):

@@ -239,7 +239,7 @@ def faults(folder: Path, config: WorldConfig, fits: Callable[[StorePosition], st
     found: dict[str, str] = {}
     for path in _newest_first(folder) if folder.is_dir() else ():
         _, reason = _tried(path, config, fits, ())
-        if reason is not None:
+        if reason is not None and path.exists():  # a run that is being written forgets old ones meanwhile
             found[path.name] = reason
     return found
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from fault_processes import GENERATIONS, WORLD, contents, ending, evolora, start
 
-from evolora_mesa.record.layout import CHECKPOINT_FOLDER, STORE_FILE, SUMMARY_FILE
+from evolora_mesa.configfile import load_config
+from evolora_mesa.record.checkpoint import StorePosition, faults
+from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, STORE_FILE, SUMMARY_FILE, checkpoint_name
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.record.verification import verify
 
@@ -32,10 +34,10 @@ def _fill_disk_when_told() -> None:
     ("point", "told"),
     [
         ("store.begun:4", "cannot write a generation"),
-        ("checkpoint.begun:1", "cannot write a checkpoint"),
-        ("checkpoint.begun:2", "cannot write a checkpoint"),
+        pytest.param("checkpoint.begun:1", "cannot write a checkpoint", marks=pytest.mark.slow),
+        pytest.param("checkpoint.begun:2", "cannot write a checkpoint", marks=pytest.mark.slow),
         ("checkpoint.file:7", "cannot write a checkpoint"),
-        ("finish.phylogeny:1", "cannot write"),
+        ("finish.phylogeny:1", "cannot be written"),
     ],
 )
 def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_it_goes_on_when_there_is_room(
@@ -124,3 +126,12 @@ def test_while_one_process_writes_a_run_others_are_refused_and_may_read(unbroken
     with RunStore.open(folder / STORE_FILE) as store, RunStore.open(unbroken / STORE_FILE) as other:
         assert store.generation == reached
         assert store.digest_of(GENERATIONS) == other.digest_of(GENERATIONS)
+
+
+def test_a_checkpoint_that_a_writer_forgets_while_it_is_verified_is_no_fault(run: Path) -> None:
+    def overtaken(position: StorePosition) -> str:
+        shutil.rmtree(run / CHECKPOINT_FOLDER / checkpoint_name(position.generation))
+        return "gone"
+
+    assert faults(run / CHECKPOINT_FOLDER, load_config(run / CONFIG_FILE), overtaken) == {}
+    assert not any((run / CHECKPOINT_FOLDER).iterdir())

@@ -26,6 +26,7 @@ from evolora_mesa.record.state import restore
 # ---------------------------------------------------------------- whole runs
 
 
+@pytest.mark.slow
 def test_another_hash_seed_goes_on_to_the_same_end(unbroken: Path, tmp_path: Path) -> None:
     """Begun by a process with seed 0, as the unbroken run was, and ended by one with seed 1."""
     folder = tmp_path / "run"
@@ -50,6 +51,7 @@ def test_threads_that_were_set_elsewhere_have_no_say(unbroken: Path, tmp_path: P
     assert ending(folder) == ending(unbroken)
 
 
+@pytest.mark.slow
 def test_a_run_on_two_threads_goes_on_to_its_own_end(tmp_path: Path) -> None:
     """It need not be that of one thread: sums over several differ in the last bit."""
     arguments = (*WORLD, "--set", "host.threads=2", "--set", "host.tune_cpu=false", "--out")

@@ -14,7 +14,7 @@ from evolora_mesa.errors import RunError
 
 if TYPE_CHECKING:
     from evolora_mesa.study.baseline_table import ArmRow
-    from evolora_mesa.study.merging import MergeTable
+    from evolora_mesa.study.merging_table import MergeTable
 
 __all__ = ["baselines", "demo", "merging", "specialists"]
 

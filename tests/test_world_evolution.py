@@ -7,27 +7,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from world_fixtures import gates, history, live
+from world_fixtures import eager_world, gates, history, live
 
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
-
-# A small world that selects within thirty generations: young parents, short trials, no fear of death.
-EAGER = {
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "population.episodes": 8,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
-}
-
-
-def eager_world(host: HostService, *, rng: int = 1, **settings: object) -> EcologyModel:
-    return EcologyModel("ecology", host=host, rng=rng, **{**EAGER, **settings})
 
 
 @pytest.fixture(scope="module")

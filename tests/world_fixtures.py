@@ -43,6 +43,24 @@ NOBODY_CAN_PAY = {
 }
 
 
+# A small world that selects within thirty generations: young parents, short trials, no fear of death.
+EAGER = {
+    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
+    "tasks.depths": 2,
+    "population.initial": 8,
+    "population.maximum": 16,
+    "population.episodes": 8,
+    "economy.inflow": 2.0,
+    "reproduction.maturity": 6,
+    "reproduction.cooldown": 2,
+    "gate.most_trials": 3,
+}
+
+
+def eager_world(host: HostService, *, rng: int = 1, **settings: object) -> EcologyModel:
+    return EcologyModel("ecology", host=host, rng=rng, **{**EAGER, **settings})
+
+
 def tiny_world(host: HostService, *, rng: int | str = 1, **settings: object) -> EcologyModel:
     """Three families x two depths, four founders of at most six, four episodes each."""
     return EcologyModel("ecology", host=host, rng=rng, **{**TINY, **settings})

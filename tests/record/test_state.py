@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from world_fixtures import NOBODY_CAN_PAY, gates, live, lively_world, tiny_world
+from world_fixtures import NOBODY_CAN_PAY, eager_world, gates, live, lively_world, tiny_world
 
 from evolora_mesa.errors import RunError
 from evolora_mesa.host import HostService
@@ -18,17 +18,8 @@ from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.state import restore, state_of
 from evolora_mesa.record.tree import join, pack_tensors, split, unpack_tensors
 
-# Births, trials that stay open for generations, elites as parents, and deaths, all within thirty generations.
-EAGER = {
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "population.episodes": 8,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
+# Trials that stay open for generations, elites as parents, and deaths, all within forty generations.
+CROWDED = {
     "archive.parents": 0.8,
     "economy.ticket": 1.8,
     "economy.grace": 0,
@@ -38,8 +29,8 @@ EAGER = {
 }
 
 
-def eager_world(host: HostService, **settings: object) -> EcologyModel:
-    return EcologyModel("ecology", host=host, rng=3, **{**EAGER, **settings})
+def crowded_world(host: HostService, **settings: object) -> EcologyModel:
+    return eager_world(host, rng=3, **{**CROWDED, **settings})
 
 
 def leaves(node: Any, path: str = "") -> dict[str, Any]:
@@ -152,7 +143,7 @@ class Story:
     """Forty generations of the eager world without a break: its trees, and what was the case in each generation."""
 
     def __init__(self, host: HostService) -> None:
-        self.model = eager_world(host)
+        self.model = crowded_world(host)
         self.trees: list[Any] = []
         self.facts: list[set[str]] = []
         self._note()

@@ -12,7 +12,8 @@ from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.host import HostService
-from evolora_mesa.study.merging import NAIVE, PICKED, RECIPES, MergeRow, MergeTable, merge_pairs
+from evolora_mesa.study.merging import NAIVE, PICKED, RECIPES, merge_pairs
+from evolora_mesa.study.merging_table import MergeRow, MergeTable
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
 from evolora_mesa import __version__
 from evolora_mesa.errors import HostError, one_line
+from evolora_mesa.record.ends import ends_of
 from evolora_mesa.record.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _SECONDS_BETWEEN_LINES = 1.0
 _ROWS_SHOWN = 12
 _NARROW = 90  # columns below which headings are shortened
 _SHORT: Final = {"generation": "gen", "episodes/s": "per s", "born/died/merged": "b/d/m"}
-_WINDOW = 4  # generations whose success is averaged at the beginning and at the end of a run
+_SUCCESS: Final = "SELECT success_rate FROM generations WHERE generation > 0 ORDER BY generation"
 _STOPPING = "finishing this generation; Ctrl-C again leaves at once"
 
 
@@ -301,25 +302,18 @@ def summarise(model: EcologyModel, outcome: Outcome, identity: dict[str, str], s
 
     from evolora_mesa.record.reporters import COUNTED
 
-    window = max(1, min(_WINDOW, model.tick // 2))
+    success = ends_of(rate for (rate,) in store.rows(_SUCCESS))
     return {
         "world": model.config.name,
         "seed": model.config.seed,
         "outcome": outcome,
         "generations": model.tick,
         "totals": {name: model.totals[name] for name in COUNTED},
-        "success_first": _mean_success(store, 1, window),  # the founding has none
-        "success_last": _mean_success(store, model.tick - window + 1, model.tick),
+        "success_first": success.first if success.generations else None,
+        "success_last": success.last if success.generations else None,
         "last": dict(model.snapshot.row),
         "digest": store.digest,
         "ledger_quanta": model.ledger.total(),
         "host": {"path": model.config.host.path, **identity},
         "versions": {"evolora_mesa": __version__, "torch": torch.__version__},
     }
-
-
-def _mean_success(store: RunStore, first: int, last: int) -> float | None:
-    """Mean of the success rates that exist."""
-    query = "SELECT avg(success_rate) FROM generations WHERE generation BETWEEN ? AND ?"
-    mean: float | None = next(store.rows(query, (max(first, 1), last)))[0]
-    return mean

@@ -15,6 +15,8 @@ from evolora_mesa.config import MOST_MEMORY, WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.host import BARE
 from evolora_mesa.model import EcologyModel
+from evolora_mesa.record.ends import ends_of
+from evolora_mesa.record.interrupt import told
 from evolora_mesa.record.live import Outcome, record_run
 from evolora_mesa.record.runfolder import RunFolder, check_vacant
 from evolora_mesa.study.baseline_table import as_json, save_texts
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DemoResult", "run_demo"]
 
-_ROI_GENERATIONS: Final = 5  # at either end of the run that the return on investment is averaged over
 _LONGEST_QUOTE: Final = 120  # characters
 
 
@@ -158,20 +159,13 @@ def _life_line(model: EcologyModel, outcome: Outcome) -> str:
 
 
 def _economy_line(model: EcologyModel) -> str:
-    early, late = (
-        _finite_mean(model.datacollector.model_vars["mean_roi"][1:][part])
-        for part in (slice(_ROI_GENERATIONS), slice(-_ROI_GENERATIONS, None))
+    early, late, width = ends_of(model.datacollector.model_vars["mean_roi"][1:])
+    told = (
+        f"{early:.2f} in the first {width} generations, {late:.2f} in the last {width}; above 1 is a living"
+        if width
+        else "n/a, for nobody has worked"
     )
-    return (
-        f"Energy earned per energy spent (ROI): {early} in the first {_ROI_GENERATIONS} generations,"
-        f" {late} in the last {_ROI_GENERATIONS}; above 1 is a living. All accounts add up to"
-        f" {model.ledger.total()}."
-    )
-
-
-def _finite_mean(values: list[float]) -> str:
-    known = [value for value in values if np.isfinite(value)]
-    return f"{np.mean(known):.2f}" if known else "n/a"
+    return f"Energy earned per energy spent (ROI): {told}. All accounts add up to {model.ledger.total()}."
 
 
 def _market_line(model: EcologyModel) -> str:

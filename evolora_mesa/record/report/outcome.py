@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
+from evolora_mesa.record.ends import ends_of
 from evolora_mesa.record.report.document import Tile, energy, number, percent, points
 from evolora_mesa.record.report.reading import RunFacts
 
 __all__ = ["counted", "ends", "finite", "outcome", "tiles", "told_ending"]
-
-_WINDOW: Final = 5  # generations at either end of a run that figures are averaged over
-
 
 def finite(values: np.ndarray) -> np.ndarray:
     """Those that are."""
@@ -20,13 +16,9 @@ def finite(values: np.ndarray) -> np.ndarray:
 
 
 def ends(facts: RunFacts, name: str) -> tuple[float, float]:
-    """Means of a figure over the first and the last generations that were lived; nan where there are none.
-
-    In a short run both are taken from its halves, so that they never share a generation.
-    """
-    known = finite(facts.figures[name][1:])
-    window = max(1, min(_WINDOW, len(known) // 2))
-    return (float(known[:window].mean()), float(known[-window:].mean())) if len(known) else (np.nan, np.nan)
+    """Means of a figure over the first and the last generations that were lived; nan where there are none."""
+    found = ends_of(facts.figures[name][1:].tolist())
+    return found.first, found.last
 
 
 def told_ending(facts: RunFacts) -> str:

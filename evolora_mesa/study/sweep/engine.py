@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from evolora_mesa.study.sweep.job import Job, Result
 
-__all__ = ["Engine", "Ended", "Limits"]
+__all__ = ["Ended", "Engine", "Limits"]
 
 
 class Limits(NamedTuple):

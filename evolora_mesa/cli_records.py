@@ -33,6 +33,8 @@ def verify(run: RunPath, as_json: Annotated[bool, typer.Option("--json", help="A
             when = f" (generation {finding.generation})" if finding.generation >= 0 else ""
             print(f"broken: {finding.invariant}{when}: {one_line(finding.detail)}")
         state = "finished" if found.finished else "not finished"
+        if found.results:
+            print(found.results)
         print(f"{'broken' if found.findings else 'ok'}: generation {found.generation}, {state}, digest {found.digest}")
     if not found.ok:
         raise typer.Exit(1)
@@ -69,6 +71,7 @@ def watch(
     from evolora_mesa.record.live import open_view
     from evolora_mesa.record.lock import RunLock
     from evolora_mesa.record.store import RunStore
+    from evolora_mesa.record.summary import earlier_results
 
     with RunStore.open(run / STORE_FILE) as store:
         asked = int(store.meta["asked_generations"])
@@ -91,5 +94,7 @@ def watch(
     if shown < 0:
         raise RunError("the run has no generation yet", where=run, do="Look again in a moment.")
     print(f"generation {shown} of {asked}")
+    if older := earlier_results(run):
+        print(older)
     if left and not (run / SUMMARY_FILE).exists():
         print(f"Nobody writes this run any more. It goes on with: evolora resume {shlex.quote(str(run))}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evolora_mesa.errors import ConfigError
-from evolora_mesa.record.interrupt import exit_code
+from evolora_mesa.record.interrupt import exit_code, told
 from evolora_mesa.record.live import Outcome, clock, record_run
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def summary_lines(summary: dict[str, Any], folder: Path) -> list[str]:
     endings: dict[Outcome, str] = {
         "finished": "",
         "extinct": " Everybody died: the world is extinct.",
-        "interrupted": f" Ended early by {'Ctrl-C' if summary['ended_by'] == 'SIGINT' else summary['ended_by']}.",
+        "interrupted": f" Ended early by {told(summary['ended_by'] or '')}.",
         "output closed": " Ended early: nobody reads the output.",
     }
     ending = endings[summary["outcome"]]

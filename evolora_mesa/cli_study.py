@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evolora_mesa.cli_run import INTERRUPTED, given_path, world_of
+from evolora_mesa.cli_run import given_path, world_of
 from evolora_mesa.errors import RunError
+from evolora_mesa.record.interrupt import exit_code
 
 if TYPE_CHECKING:
     from evolora_mesa.study.baseline_table import ArmRow
@@ -163,8 +164,8 @@ def demo(
     from evolora_mesa.study.demo import run_demo
 
     result = run_demo(console=Console(highlight=False), out=folder, seed=seed)
-    if result.outcome == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+    if result.ended_by is not None:
+        raise typer.Exit(exit_code(result.ended_by))
 
 
 def _check_page(page: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from evolora_mesa.cli import main
-from evolora_mesa.record import checkpoint
+from evolora_mesa.record import continuing
 from evolora_mesa.record.layout import (
     ADAPTERS_FOLDER,
     CHECKPOINT_FOLDER,
@@ -202,8 +202,8 @@ def test_a_checkpoint_ahead_of_the_store_is_passed_over(
 def test_other_surroundings_are_said_in_one_line(
     cut: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = checkpoint.surroundings
-    monkeypatch.setattr(checkpoint, "surroundings", lambda device: real(device) | {"torch": "99.0", "threads": "7"})
+    real = continuing.surroundings
+    monkeypatch.setattr(continuing, "surroundings", lambda device: real(device) | {"torch": "99.0", "threads": "7"})
     assert main(["resume", str(cut), "--quiet"]) == 0
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("no longer bit-identical: torch 99.0 (was ")

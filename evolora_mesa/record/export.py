@@ -41,6 +41,8 @@ def export(store: RunStore, folder: Path, kind: str, tables: Sequence[str] = EXP
     unknown = [name for name in tables if name not in EXPORTED]
     if unknown:
         raise RunError("no such table", expected=", ".join(EXPORTED), got=unknown[0])
+    if kind == "parquet":
+        _check_parquet()
     write = _WRITERS[kind]
     written: dict[Path, int] = {}
     try:
@@ -56,6 +58,15 @@ def export(store: RunStore, folder: Path, kind: str, tables: Sequence[str] = EXP
     except OSError as error:
         raise RunError("cannot write the export", where=folder, got=error.strerror or str(error)) from error
     return written
+
+
+def _check_parquet() -> None:
+    """Before anything is made."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        do = "Install it: pip install 'evolora-mesa[parquet]'; or choose csv or jsonl."
+        raise RunError("Parquet needs pyarrow", do=do) from error
 
 
 def _types(table: str) -> dict[str, str]:
@@ -99,12 +110,9 @@ def _write_lines(path: Path, columns: Sequence[str], rows: Iterable[Row], types:
 
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Iterator[Row], types: dict[str, str]) -> int:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        do = "Install it: pip install 'evolora-mesa[parquet]'; or choose csv or jsonl."
-        raise RunError("Parquet needs pyarrow", do=do) from error
+    import pyarrow
+    from pyarrow import parquet
+
     kinds = {"INTEGER": pyarrow.int64(), "TEXT": pyarrow.string(), "REAL": pyarrow.float64()}
     schema = pyarrow.schema([(name, kinds[types.get(name, "REAL")]) for name in columns])
     count = 0

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-__all__ = ["Interrupt", "Leaving", "exit_code"]
+__all__ = ["Interrupt", "Leaving", "exit_code", "told"]
 
 _KILLS = ("SIGTERM", "SIGHUP")
 
@@ -16,6 +16,11 @@ _KILLS = ("SIGTERM", "SIGHUP")
 def exit_code(name: str) -> int:
     """What a shell reports for a program that a signal ended."""
     return 128 + signal.Signals[name]
+
+
+def told(name: str) -> str:
+    """The signal as people know it."""
+    return "Ctrl-C" if name == "SIGINT" else name
 
 
 class Leaving:

@@ -9,12 +9,14 @@ __all__ = [
     "CHECKPOINT_FOLDER",
     "CHECKPOINT_PREFIX",
     "CONFIG_FILE",
+    "EARLIER_SUMMARY_FILE",
     "LOCK_FILE",
     "LOG_FILE",
     "MANIFEST_FILE",
     "ORGANELLES_FILE",
     "PHYLOGENY_FILE",
     "REPORT_FOLDER",
+    "RESULTS_PREFIX",
     "STATE_FILE",
     "STORE_FILE",
     "SUMMARY_FILE",
@@ -27,6 +29,7 @@ STORE_FILE: Final = "run.sqlite"  # everything that happened; SQLite keeps a -wa
 LOCK_FILE: Final = "run.lock"  # held by the one process that writes
 LOG_FILE: Final = "log.txt"
 SUMMARY_FILE: Final = "summary.json"  # written last: a run that has it is over
+EARLIER_SUMMARY_FILE: Final = "earlier_summary.json"  # of a run that was over and goes on, until it is over again
 
 CHECKPOINT_FOLDER: Final = "checkpoint"  # of folders by generation
 CHECKPOINT_PREFIX: Final = "gen-"
@@ -37,6 +40,7 @@ MANIFEST_FILE: Final = "manifest.json"
 ADAPTERS_FOLDER: Final = "adapters"  # of the survivors, a PEFT folder each, once the run is over
 ORGANELLES_FILE: Final = "organelles.csv"  # a table of them
 PHYLOGENY_FILE: Final = "phylogeny.csv"  # everybody who ever lived, in the ALife data standard
+RESULTS_PREFIX: Final = ".finish-"  # of folders in which they are made
 REPORT_FOLDER: Final = "report"
 
 

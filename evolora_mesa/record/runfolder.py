@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
-import math
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,33 +14,27 @@ from typing import TYPE_CHECKING, Any
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import dump_config
 from evolora_mesa.errors import RunError, one_line
-from evolora_mesa.host.peft_io import export_adapter
 from evolora_mesa.record.checkpoint import save
 from evolora_mesa.record.faultpoints import reached
 from evolora_mesa.record.layout import (
-    ADAPTERS_FOLDER,
     CHECKPOINT_FOLDER,
     CONFIG_FILE,
     LOG_FILE,
-    ORGANELLES_FILE,
-    PHYLOGENY_FILE,
     STORE_FILE,
-    SUMMARY_FILE,
 )
 from evolora_mesa.record.lock import RunLock
-from evolora_mesa.record.phylogeny import to_csv
 from evolora_mesa.record.recorder import Recorder
-from evolora_mesa.record.reporters import AGENT_REPORTERS
+from evolora_mesa.record.results import write_results
 from evolora_mesa.record.store import RunStore
+from evolora_mesa.record.summary import set_aside
+from evolora_mesa.record.workshop import clear_abandoned, workshop
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
 __all__ = ["RunFolder", "check_vacant", "check_writable", "default_folder"]
 
-_ASIDE = ".finish-"
 _LONGEST_NAME = 100  # bytes of a world's name in a folder's; file systems take 255 for the whole
-_ORGANELLE_COLUMNS = ("lineage", "cell", "energy", "age", "roi")
 
 
 def default_folder(config: WorldConfig, parent: Path = Path("runs")) -> Path:
@@ -59,11 +49,15 @@ def default_folder(config: WorldConfig, parent: Path = Path("runs")) -> Path:
 def check_vacant(path: Path) -> None:
     """Refuse a folder that has content, for a run never overwrites, and one that cannot be written.
 
+    What a run that was killed before it began left in it is no content, and is cleared away.
+
     Raises:
         RunError: the folder is not empty, is no folder, cannot be looked into or written.
     """
     check_writable(path)
     try:
+        if path.is_dir():
+            clear_abandoned(path)
         occupied = path.is_dir() and any(path.iterdir())
     except OSError as error:
         raise _cannot("look into the output folder", path, error) from error
@@ -127,14 +121,13 @@ class RunFolder:
         in_place = self.path.is_dir()  # it may be a link, or the working folder: neither can be renamed onto
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".run-", dir=self.path if in_place else self.path.parent) as aside:
-                made = Path(aside) / "made"
-                made.mkdir()
+            with workshop(self.path if in_place else self.path.parent) as made:
                 (made / CONFIG_FILE).write_text(dump_config(config), encoding="utf-8")
                 RunStore.create(made / STORE_FILE, config, host=host, adapters=adapters).close()
                 reached("folder.made")
                 if in_place:
-                    _move_all(made, self.path)
+                    for file in sorted(made.iterdir()):
+                        file.rename(self.path / file.name)
                 else:
                     made.rename(self.path)
                 reached("folder.named")
@@ -164,9 +157,8 @@ class RunFolder:
             folder.store = stack.enter_context(RunStore.open_for_append(folder.path / STORE_FILE, generation))
             folder.store.ask_for(config.generations)
             try:
-                (folder.path / SUMMARY_FILE).unlink(missing_ok=True)  # the run is not over any more
-                for debris in folder.path.glob(f"{_ASIDE}*"):  # of a process that was killed at its end
-                    shutil.rmtree(debris)
+                set_aside(folder.path)
+                clear_abandoned(folder.path)
             except OSError as error:
                 raise _cannot("write the output folder", folder.path, error) from error
             folder._open = stack.pop_all()
@@ -197,13 +189,14 @@ class RunFolder:
         """Save the whole state of the world.
 
         Args:
-            due: also between the generations at which a checkpoint is due.
+            due: also between the generations at which a checkpoint is due. That of the founding always is: without
+                one a run that is killed is lost.
 
         Raises:
             RunError: it cannot be written; the one before is intact.
         """
         every = self._settings.checkpoint_every
-        if not due and (every == 0 or model.tick % every):
+        if not due and model.tick > 0 and (every == 0 or model.tick % every):
             return
         self.store.sync()
         save(self.path / CHECKPOINT_FOLDER, model, self.store.position, keep=self._settings.keep)
@@ -218,31 +211,11 @@ class RunFolder:
     def finish(self, model: EcologyModel, summary: Mapping[str, Any]) -> None:
         """Write the phylogeny, the adapters of everyone alive, and last the summary.
 
-        Each appears whole or, when this is interrupted, not at all.
-
         Raises:
             RunError: a file cannot be written.
-            AdapterError: an adapter is not fit to be written.
+            AdapterError: an adapter cannot be written.
         """
-        model.phylogeny.check()
-        try:
-            with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=self.path) as aside:
-                made, old = Path(aside) / "made", Path(aside) / "old"
-                made.mkdir()
-                old.mkdir()
-                (made / PHYLOGENY_FILE).write_text(to_csv(model.phylogeny), encoding="utf-8", newline="")
-                _move_all(made, self.path)
-                reached("finish.phylogeny")
-                _write_adapters(made / ADAPTERS_FOLDER, model)
-                if (self.path / ADAPTERS_FOLDER).is_dir():  # of an earlier end of this run
-                    (self.path / ADAPTERS_FOLDER).rename(old / ADAPTERS_FOLDER)
-                _move_all(made, self.path)
-                reached("finish.adapters")
-                text = json.dumps(_finite(summary), indent=2, ensure_ascii=False, allow_nan=False)
-                (made / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
-                _move_all(made, self.path)
-        except OSError as error:
-            raise _cannot("write the results", self.path, error) from error
+        write_results(self.path, model, summary)
         self.log("the end")
 
 
@@ -257,30 +230,3 @@ def _exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
-
-
-def _move_all(source: Path, target: Path) -> None:
-    for path in sorted(source.iterdir()):
-        path.rename(target / path.name)
-
-
-def _write_adapters(folder: Path, model: EcologyModel) -> None:
-    """A PEFT folder per organelle, and a table of them."""
-    folder.mkdir()
-    organelles = model.organelles()
-    for organelle in organelles:
-        export_adapter(model.bank, organelle.slot, folder / str(organelle.unique_id), base_model=model.config.host.path)
-    with (folder / ORGANELLES_FILE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["unique_id", *_ORGANELLE_COLUMNS])
-        for organelle in organelles:
-            writer.writerow([organelle.unique_id, *(AGENT_REPORTERS[name](organelle) for name in _ORGANELLE_COLUMNS)])
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no nan: what has no value is null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.item() if hasattr(value, "item") else value

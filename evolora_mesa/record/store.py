@@ -25,7 +25,7 @@ from evolora_mesa import __version__
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import dump_config
 from evolora_mesa.errors import RunError
-from evolora_mesa.record.database import connect, faults, transaction, tune
+from evolora_mesa.record.database import connect, connect_to_read, faults, transaction, tune
 from evolora_mesa.record.faultpoints import reached
 from evolora_mesa.record.schema import (
     APPLICATION,
@@ -126,15 +126,7 @@ class RunStore:
         """
         path = _present(path)
         with faults("read the store", path):
-            try:
-                connection = connect(path, "rw")  # "ro" would leave SQLite's -shm and -wal files behind
-                connection.execute("PRAGMA query_only=ON")
-                connection.execute("PRAGMA schema_version").fetchone()
-            except sqlite3.OperationalError:  # a folder that cannot be written has no room for them
-                if Path(f"{path}-wal").exists():
-                    raise
-                connection = connect(path, "ro&immutable=1")
-            return cls(path, connection)._checked()
+            return cls(path, connect_to_read(path))._checked()
 
     @classmethod
     def open_for_append(cls, path: str | Path, generation: int) -> RunStore:
@@ -351,7 +343,13 @@ class RunStore:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """While it is entered, everything read is of one moment, whatever is written meanwhile."""
+        """While it is entered, everything read is of one moment, whatever is written meanwhile.
+
+        One inside another is of the outer one's moment.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
         with faults("read the store", self.path):
             self._connection.execute("BEGIN")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +16,9 @@ from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, PHYLOGENY
 from evolora_mesa.record.phylogeny import read_phylogeny
 from evolora_mesa.record.reporters import COUNTED
 from evolora_mesa.record.store import RunStore, config_hash
+from evolora_mesa.record.summary import earlier_results, read_summary
 
 __all__ = ["Verification", "verify"]
-
-_MOST_SUMMARY_BYTES = 1024 * 1024
 
 
 class Verification(NamedTuple):
@@ -30,12 +28,14 @@ class Verification(NamedTuple):
         generation, digest: of the last generation in the store.
         findings: broken invariants; none in a sound run.
         finished: it has a summary.
+        results: what is to be known of the phylogeny and the adapters beside it; empty when they are the newest.
     """
 
     generation: int
     digest: str
     findings: list[Finding]
     finished: bool
+    results: str
 
     @property
     def ok(self) -> bool:
@@ -56,12 +56,20 @@ def verify(run: Path) -> Verification:
     with cannot("read the run", run):  # a name that is too long
         finished = (run / SUMMARY_FILE).is_file()  # before the store: a run that ends meanwhile is not yet finished
     with RunStore.open(run / STORE_FILE) as store:
-        findings = check(store)
-        findings += [Finding("files agree with the store", -1, fault) for fault in _files(run, store, finished)]
-        return Verification(store.generation, store.digest, findings, finished)
+        with store.snapshot():
+            store.refresh()
+            generation, digest = store.position
+            findings = check(store)
+            results = list(_results(run, store)) if finished else []
+        if finished and not (run / SUMMARY_FILE).is_file():  # it goes on since then
+            finished, results = False, []
+        # After the snapshot, for files do not wait for it: a checkpoint may be newer, and the store then reaches it.
+        told = [*_files(run, store), *results]
+    findings += [Finding("files agree with the store", -1, fault) for fault in told]
+    return Verification(generation, digest, findings, finished, earlier_results(run))
 
 
-def _files(run: Path, store: RunStore, finished: bool) -> Iterator[str]:
+def _files(run: Path, store: RunStore) -> Iterator[str]:
     try:
         config = load_config(run / CONFIG_FILE)
         if config_hash(config) != store.meta.get("config_hash"):
@@ -70,8 +78,6 @@ def _files(run: Path, store: RunStore, finished: bool) -> Iterator[str]:
             yield from _checkpoints(run, store, config)
     except EvoloraError as error:
         yield f"{CONFIG_FILE}: {error}"
-    if finished:
-        yield from _results(run, store)
 
 
 def _checkpoints(run: Path, store: RunStore, config: WorldConfig) -> Iterator[str]:
@@ -81,7 +87,6 @@ def _checkpoints(run: Path, store: RunStore, config: WorldConfig) -> Iterator[st
             return None
         return "the store does not reach it" if digest is None else "the store has another past"
 
-    store.refresh()  # a checkpoint may be newer than what was read first
     for name, fault in faults(run / CHECKPOINT_FOLDER, config, fits).items():
         yield f"{CHECKPOINT_FOLDER}/{name}: {fault}"
 
@@ -101,11 +106,7 @@ def _told(store: RunStore) -> dict[str, Any]:
 
 def _results(run: Path, store: RunStore) -> Iterator[str]:
     try:
-        path = run / SUMMARY_FILE
-        if path.stat().st_size > _MOST_SUMMARY_BYTES:
-            yield f"{SUMMARY_FILE} is too large"
-            return
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_summary(run / SUMMARY_FILE)
         for name, expected in _told(store).items():
             if not isinstance(summary, dict) or summary.get(name) != expected:
                 yield f"{SUMMARY_FILE}: {name} is not as in the store"

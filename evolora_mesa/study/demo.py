@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
-import numpy as np
-
 from evolora_mesa.config import MOST_MEMORY, WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.host import BARE
@@ -41,6 +39,7 @@ class DemoResult:
         frozen, ecology: accuracy on the test pool, in [0, 1]; `None` without a comparison.
         gain: ecology minus frozen, paired by task: an interval over the tasks of this one run.
         lines: what happened.
+        ended_by: name of the signal that ended an interrupted run.
     """
 
     outcome: Outcome
@@ -49,6 +48,7 @@ class DemoResult:
     ecology: float | None = None
     gain: Interval | None = None
     lines: tuple[str, ...] = ()
+    ended_by: str | None = None
 
 
 def run_demo(
@@ -64,6 +64,8 @@ def run_demo(
 ) -> DemoResult:
     """Run a world into a folder, compare it with its bare host on the locked test pool, and tell it.
 
+    After a run that a signal ended its files are complete, and the comparison is left out.
+
     Args:
         console: where everything is printed.
         out: a new or empty folder.
@@ -75,7 +77,6 @@ def run_demo(
         ConfigError: anything wrong with the settings.
         HostError: the host cannot be loaded, or its weights changed.
         RunError: the folder has content or cannot be written.
-        KeyboardInterrupt: Ctrl-C ended the run; its files are complete, the comparison is left out.
     """
     length = {"generations": generations, "record.memory": MOST_MEMORY}  # what is told at the end is of the whole run
     world = load_config(load_config(config, settings or {}), {"seed": seed, **length})
@@ -83,10 +84,12 @@ def run_demo(
     _say(console, f"A world of {world.population.initial} organelles on one frozen host, {world.host.path}.")
     model = EcologyModel(world)
     with RunFolder(out, world, model.host.fingerprint()) as folder:
-        outcome: Outcome = record_run(model, folder, cast(TextIO, console.file))["outcome"]
+        summary = record_run(model, folder, cast(TextIO, console.file))
+    outcome: Outcome = summary["outcome"]
     if outcome == "interrupted":
-        _say(console, f"Ended early by Ctrl-C, before the comparison. Files: {folder.path}")
-        raise KeyboardInterrupt
+        ended_by: str = summary["ended_by"]
+        _say(console, f"Ended early by {told(ended_by)}, before the comparison. Files: {folder.path}")
+        return DemoResult(outcome, folder.path, ended_by=ended_by)
     if outcome == "output closed":
         return DemoResult(outcome, folder.path)
     _say(console, "Comparing with the frozen host on tasks that nobody has been paid for ...")

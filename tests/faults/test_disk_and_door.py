@@ -16,7 +16,14 @@ from fault_processes import GENERATIONS, WORLD, contents, ending, evolora, start
 
 from evolora_mesa.configfile import load_config
 from evolora_mesa.record.checkpoint import StorePosition, faults
-from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, STORE_FILE, SUMMARY_FILE, checkpoint_name
+from evolora_mesa.record.layout import (
+    ADAPTERS_FOLDER,
+    CHECKPOINT_FOLDER,
+    CONFIG_FILE,
+    STORE_FILE,
+    SUMMARY_FILE,
+    checkpoint_name,
+)
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.record.verification import verify
 
@@ -37,7 +44,7 @@ def _fill_disk_when_told() -> None:
         pytest.param("checkpoint.begun:1", "cannot write a checkpoint", marks=pytest.mark.slow),
         pytest.param("checkpoint.begun:2", "cannot write a checkpoint", marks=pytest.mark.slow),
         ("checkpoint.file:7", "cannot write a checkpoint"),
-        ("finish.phylogeny:1", "cannot be written"),
+        ("finish.phylogeny:1", f"cannot be written ({{run}}/{ADAPTERS_FOLDER}/"),
     ],
 )
 def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_it_goes_on_when_there_is_room(
@@ -52,7 +59,8 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_it_goes_on_when_there
     )
     assert ended.code == 2, ended
     [line] = ended.said.splitlines()
-    assert line.startswith("error: ") and told in line
+    assert line.startswith("error: ") and told.format(run=folder) in line
+    assert "/." not in line  # no name of a hidden folder that is gone by now
     assert not (folder / SUMMARY_FILE).exists()
     assert verify(folder).findings == []  # of what is there
     ended = evolora("resume", str(folder), "--quiet", said=tmp_path / "said.txt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -93,10 +94,23 @@ def test_a_point_is_passed_as_often_as_is_tried_here(unbroken: Path, tmp_path: P
 def test_a_run_that_is_killed_before_it_has_its_name_is_not_there(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     killed(folder, "folder.made:1")
-    assert not folder.exists()
+    assert not folder.exists() and len(list(tmp_path.glob(".run-*"))) == 1
     ended = evolora(*WORLD, "--out", str(folder), said=tmp_path / "said.txt")
     assert ended.code == 0, ended
     assert digest(folder) == digest(unbroken)
+    assert not list(tmp_path.glob(".run-*"))  # what the dead one left is cleared away
+
+
+@pytest.mark.parametrize("fault", ["folder.made:1", "folder.named:1"])
+def test_a_kill_before_a_run_begins_does_not_spoil_the_folder_that_it_was_given(tmp_path: Path, fault: str) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    killed(folder, fault)
+    assert len(list(folder.glob(".run-*"))) == 1
+    again = ("resume", str(folder), "--quiet") if fault == "folder.named:1" else (*WORLD, "--out", str(folder))
+    ended = evolora(*again, said=tmp_path / "said.txt")
+    assert ended.code == 0, ended
+    assert not list(folder.glob(".run-*"))
 
 
 @pytest.mark.parametrize("fault", ["store.cut:1", "checkpoint.written:1", "finish.adapters:1"])
@@ -124,9 +138,19 @@ def test_founders_with_adapters_of_their_own_are_not_begun_anew(unbroken: Path, 
     assert ended.said.count("\n") == 1 and "the run has no checkpoint" in ended.said
 
 
-def test_a_run_that_had_come_further_is_not_begun_anew(unbroken: Path, tmp_path: Path) -> None:
+def test_a_run_without_checkpoints_goes_on_from_its_founding(unbroken: Path, tmp_path: Path) -> None:
+    """That one is always made: what was lived since is lived again, and nothing is lost."""
     folder = tmp_path / "run"
     killed(folder, "store.begun:4", *WORLD, "--set", "record.checkpoint_every=0", "--out", str(folder))
+    assert [path.name for path in (folder / CHECKPOINT_FOLDER).iterdir()] == ["gen-000000"]
+    resumed(folder)
+    assert digest(folder) == digest(unbroken)
+
+
+def test_a_run_that_had_come_further_is_not_begun_anew(unbroken: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    killed(folder, "store.begun:4", *WORLD, "--out", str(folder))
+    shutil.rmtree(folder / CHECKPOINT_FOLDER)
     ended = evolora("resume", str(folder), said=tmp_path / "said.txt")
     assert ended.code == 2 and "the run has no checkpoint" in ended.said
     with RunStore.open(folder / STORE_FILE) as store:

@@ -142,7 +142,7 @@ def test_every_chart_is_told_in_words(run: Path) -> None:
     drawings = re.findall(r'<svg viewBox="[^"]*" role="img" aria-label="([^"]*)"', report.as_html())
     assert len(drawings) > 25 and all(drawings)
     markdown = report.as_markdown()
-    assert "- Return on investment: " in markdown and "accepted 1" in markdown
+    assert "- Return on investment: " in markdown and "accepted: 1" in markdown
     assert "child 5 of 1 and 2 (svd), generation 3: +25.0 points \\[+5.0, +45.0\\] on 96 prompts" in markdown
 
 

@@ -24,9 +24,11 @@ from evolora_mesa.host import HostService
 from evolora_mesa.host.peft_io import import_adapter
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.invariants import check
+from evolora_mesa.record.live import summarise
 from evolora_mesa.record.lock import RunLock
 from evolora_mesa.record.runfolder import RunFolder, check_vacant, check_writable, default_folder
 from evolora_mesa.record.store import RunStore, config_hash
+from evolora_mesa.record.verification import verify
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,37 @@ def test_a_run_that_goes_on_is_not_over_any_more(tmp_path: Path, petri: HostServ
         "phylogeny.csv",
         "summary.json",
     ]
+
+
+def test_while_a_run_goes_on_its_earlier_results_are_told_as_such(tmp_path: Path, petri: HostService) -> None:
+    world, run = tiny_world(petri), tmp_path / "run"
+    with RunFolder(run, world.config) as folder:
+        folder.attach(world)
+        live(world, 2)
+        folder.checkpoint(world)
+        folder.finish(world, summarise(world, "finished", {}, folder.store))
+    assert verify(run).results == "" and verify(run).ok
+    with RunFolder.reopen(run, world.config.model_copy(update={"generations": 9}), 2) as folder:
+        folder.attach(world)
+        live(world, 1)
+        found = verify(run)
+        assert found.ok and not found.finished
+        assert found.results.startswith("adapters/ and phylogeny.csv are of generation 2, ")
+        (run / "earlier_summary.json").write_text("{}")
+        assert verify(run).results.startswith("adapters/ and phylogeny.csv are of an earlier end; ")
+        folder.checkpoint(world)
+        folder.finish(world, summarise(world, "finished", {}, folder.store))
+    assert verify(run).results == "" and verify(run).finished and not (run / "earlier_summary.json").exists()
+
+
+def test_a_checkpoint_of_the_founding_is_made_in_any_case(tmp_path: Path, petri: HostService) -> None:
+    world = tiny_world(petri, **{"record.checkpoint_every": 0})
+    with RunFolder(tmp_path / "run", world.config) as folder:
+        folder.attach(world)
+        for _ in range(3):
+            folder.checkpoint(world, due=False)
+            world.step()
+    assert [path.name for path in (tmp_path / "run" / "checkpoint").iterdir()] == ["gen-000000"]
 
 
 def test_checkpoints_are_made_when_they_are_due(tmp_path: Path, petri: HostService) -> None:
@@ -206,7 +239,7 @@ def test_a_full_disk_is_told_as_what_it_is_and_keeps_what_was_written(tmp_path: 
 def test_leaving_while_the_adapters_are_written_leaves_none_of_them(
     tmp_path: Path, model: EcologyModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from evolora_mesa.record import runfolder
+    from evolora_mesa.record import results
 
     written: list[Path] = []
 
@@ -216,8 +249,8 @@ def test_leaving_while_the_adapters_are_written_leaves_none_of_them(
         written.append(folder)
         export_adapter(bank, slot, folder, **options)
 
-    export_adapter = runfolder.export_adapter
-    monkeypatch.setattr(runfolder, "export_adapter", interrupted)
+    export_adapter = results.export_adapter
+    monkeypatch.setattr(results, "export_adapter", interrupted)
     with pytest.raises(KeyboardInterrupt), RunFolder(tmp_path / "run", model.config) as folder:
         folder.finish(model, {})
     assert len(written) == 1

@@ -63,7 +63,7 @@ def bars(
             f'height="{_ROW - 5:g}" rx="2"/>'
             f'<text class="tick" x="{left + length + 6:.1f}" y="{down + 14:.1f}">{write(bar.value)}</text></g>'
         )
-    told = f"{title}: {', '.join(f'{bar.label} {write(bar.value)}' for bar in drawn)}."
+    told = f"{title}: {', '.join(f'{bar.label}: {write(bar.value)}' for bar in drawn)}."
     return Picture(title, svg(WIDTH, top + _ROW * len(drawn) + 4, parts, told), told, key, caption=caption)
 
 

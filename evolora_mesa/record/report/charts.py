@@ -57,7 +57,7 @@ def lines(
     low = min(float(known.min()), 0.0) if from_zero or as_percent else float(known.min())
     high = float(known.max())
     if (as_percent and high > _MOST_OF_IT) or low == high == 0.0:
-        y = Axis(0.0, 1.0, as_percent)
+        y = Axis(0.0, 1.0 if as_percent else 5.0, as_percent)  # nothing yet; most figures count whole things
     else:
         y = Axis.around(low, high, percent=as_percent)
     x = _generations(drawn)

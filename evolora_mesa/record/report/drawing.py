@@ -126,8 +126,8 @@ class Frame:
             pen_down = math.isfinite(value)
         return "".join(parts)
 
-    def axes(self, y_name: str, x_name: str = "generation") -> list[str]:
-        """Grid, ticks, and the names with their units."""
+    def axes(self, y_name: str, x_name: str = "generation", *, whole: bool = True) -> list[str]:
+        """Grid, ticks, and the names with their units; ``whole`` leaves out ticks between whole numbers."""
         parts = []
         for tick in self._y_ticks():
             down = self.at(self.x.low, tick)[1]
@@ -135,10 +135,10 @@ class Frame:
             parts.append(
                 f'<text class="tick end" x="{self.left - 6:.1f}" y="{down + 4:.1f}">{self.y.text(tick)}</text>'
             )
-        for tick in (tick for tick in ticks(self.x.low, self.x.high, 6) if tick == int(tick)):
-            across = self.at(tick, self.y.low)[0]
+        for tick in (tick for tick in ticks(self.x.low, self.x.high, 6) if tick == int(tick) or not whole):
+            across, text = self.at(tick, self.y.low)[0], number(tick, 0) if whole else self.x.text(tick)
             parts.append(f'<path class="axis" d="M{across:.1f} {self.bottom:.1f}v4"/>')
-            parts.append(f'<text class="tick mid" x="{across:.1f}" y="{self.bottom + 16:.1f}">{number(tick, 0)}</text>')
+            parts.append(f'<text class="tick mid" x="{across:.1f}" y="{self.bottom + 16:.1f}">{text}</text>')
         parts.append(f'<path class="axis" d="M{self.left:.1f} {self.bottom:.1f}H{self.right:.1f}"/>')
         parts.append(f'<text class="name" x="2" y="12">{escaped(y_name)}</text>')
         parts.append(f'<text class="name end" x="{self.right:.1f}" y="{self.height - 4:.1f}">{escaped(x_name)}</text>')

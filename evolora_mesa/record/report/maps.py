@@ -10,7 +10,7 @@ import numpy as np
 from evolora_mesa.record.report.document import Picture, Scale, number
 from evolora_mesa.record.report.drawing import escaped, svg, ticks
 
-__all__ = ["CIVIDIS", "MAGMA", "VIRIDIS", "Shades", "by_depth", "over_time"]
+__all__ = ["CIVIDIS", "MAGMA", "VIRIDIS", "Shades", "by_depth", "ink", "over_time"]
 
 # Nine steps of each map of matplotlib: all rise evenly in brightness, also to eyes that see fewer colours.
 VIRIDIS: Final = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
@@ -51,7 +51,7 @@ def _parsed(colour: str) -> tuple[int, ...]:
     return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
 
 
-def _ink(colour: tuple[int, int, int]) -> str:
+def ink(colour: tuple[int, int, int]) -> str:
     """The class of text that can be read on a colour, by its relative luminance."""
     linear = [(part / 255) ** 2.2 for part in colour]
     return "ink" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > _BRIGHT else "chalk"
@@ -121,7 +121,7 @@ def _cell(across: float, down: float, value: float, shades: Shades, where: str, 
     return (
         f"<g><title>{escaped(where)}: {number(value, max(shades.digits, 2))}{shades.unit}</title>"
         f'<rect fill="#{red:02x}{green:02x}{blue:02x}" {box}/>'
-        f'<text class="value mid {_ink(colour)}" x="{middle:.1f}" y="{down + 14.5:.1f}">{shown}</text></g>'
+        f'<text class="value mid {ink(colour)}" x="{middle:.1f}" y="{down + 14.5:.1f}">{shown}</text></g>'
     )
 
 

@@ -10,6 +10,7 @@ from evolora_mesa.record.report.reading import RunFacts
 
 __all__ = ["counted", "ends", "finite", "outcome", "tiles", "told_ending"]
 
+
 def finite(values: np.ndarray) -> np.ndarray:
     """Those that are."""
     return values[np.isfinite(values)]

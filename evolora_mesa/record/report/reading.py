@@ -317,7 +317,10 @@ def phylogeny_of(store: RunStore) -> Phylogeny:
 
 def _niches(store: RunStore) -> tuple[Niche, ...]:
     """Of every niche the row of its latest change: SQLite takes the other columns from the row of the maximum."""
-    query = "SELECT cell, bin, objective, cost, organelle, MAX(generation) FROM archive GROUP BY niche ORDER BY niche"
+    query = (
+        "SELECT cell, bin, objective, cost, organelle, MAX(generation) FROM archive "
+        "GROUP BY niche HAVING objective IS NOT NULL ORDER BY niche"
+    )
     return tuple(Niche(*row) for row in store.rows(query))
 
 

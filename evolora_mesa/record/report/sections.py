@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -49,7 +50,7 @@ def report_of(facts: RunFacts, answered: Answered) -> Document:
     host = facts.settings.get("host.path", "?")
     return Document(
         title=facts.name,
-        subtitle=f"{ending[0].upper()}{ending[1:]} · host {host} · begun {facts.meta.get('started', '?')}",
+        subtitle=f"{ending[0].upper()}{ending[1:]} · host {host} · begun {_moment(facts.meta.get('started', ''))}",
         told=outcome(facts),
         tiles=tiles(facts),
         sections=(
@@ -66,6 +67,14 @@ def report_of(facts: RunFacts, answered: Answered) -> Document:
         ),
         footer=footer(facts),
     )
+
+
+def _moment(started: str) -> str:
+    """A time as people write it; what is none is shown as it is."""
+    try:
+        return f"{datetime.fromisoformat(started).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started or "?"
 
 
 def footer(facts: RunFacts) -> tuple[str, ...]:
@@ -168,7 +177,7 @@ def _market(facts: RunFacts) -> Section:
         for name in ("price", "occupancy")
     )
     blocks = (
-        _series(facts, "price", "Price of a success", Shades(CIVIDIS, 0.0, dearest, " energy"), "Energy."),
+        _series(facts, "price", "Price of a success", Shades(CIVIDIS, 0.0, dearest, " energy"), "What one pays."),
         _series(
             facts,
             "success",
@@ -176,7 +185,13 @@ def _market(facts: RunFacts) -> Section:
             Shades(VIRIDIS, 0.0, 100.0, " %", 0),
             "Per cent of the answers that were right and in the paid style: a running mean, which begins at 30 %.",
         ),
-        _series(facts, "occupancy", "Who lives where", Shades(MAGMA, 0.0, max(crowd, 1.0), "", 0), "Organelles."),
+        _series(
+            facts,
+            "occupancy",
+            "Who lives where",
+            Shades(MAGMA, 0.0, max(crowd, 1.0), "", 0),
+            "Organelles by the cell that they work in most. Blank: nobody.",
+        ),
     )
     return Section("market", "Prices and success", about, blocks)
 
@@ -185,11 +200,11 @@ def _series(facts: RunFacts, layer: str, title: str, shades: Shades, caption: st
     pictures = []
     for shot in facts.snapshots:
         values = shot.layers[layer] * (100.0 if shades.unit == " %" else 1.0)
-        nothing = "nothing known"
+        nothing, what = "nothing known", layer
         if layer == "occupancy":
-            values, nothing = np.where(values > 0, values, np.nan), "nobody"
+            values, nothing, what = np.where(values > 0, values, np.nan), "nobody", "number of organelles"
         when = f"generation {shot.generation}"
-        picture = by_depth(when, facts.families, values, shades, what=layer, nothing=nothing)
+        picture = by_depth(when, facts.families, values, shades, what=what, nothing=nothing)
         pictures.append(replace(picture, scale=None))  # it stands once, below all of them
     return Series(title, tuple(pictures), shades.scale(), caption)
 
@@ -349,4 +364,4 @@ def _bill(facts: RunFacts) -> Table:
         ("energy spent", energy(spent), f"{spent / right:.2f} per answer paid in full" if right else ""),
         ("processor time", f"{number(seconds, 1)} s", f"{percent(in_host / seconds)} in the host" if seconds else ""),
     )
-    return Table(("", "amount", ""), rows, frozenset({1}))
+    return Table(("what", "amount", "in proportion"), rows, frozenset({1}))

@@ -2,7 +2,7 @@
 """Set up Evolora-Mesa in .venv beside this file, and run it. Needs Python 3.11 or newer, nothing else.
 
   python3 go.py demo              a small ecology on the shipped host, explained
-  python3 go.py test [PYTEST...]  the tests (marker `slow` only with CI=true or -m slow)
+  python3 go.py test [PYTEST...]  the tests (marker `slow` only with CI=true or -m slow; CI=true installs Ray for them)
   python3 go.py setup             set up without running anything
   python3 go.py COMMAND [...]     any other command of `evolora`, for example: run ecology, doctor, --version
 
@@ -104,7 +104,16 @@ def wanted_stamp(found):
         "folder": folder_digest(),
         "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
         "python": found["python"],
+        "extras": ["dev", "ray"] if os.environ.get("CI") == "true" else ["dev"],  # some slow tests need Ray
     }
+
+
+def is_finished(found, stamp):
+    """Whether .venv holds all that is wanted of it; more extras than that do no harm."""
+    if not (found and stamp and isinstance(stamp.get("extras"), list)):
+        return False
+    wanted = wanted_stamp(found)
+    return set(wanted["extras"]) <= set(stamp["extras"]) and {**stamp, "extras": wanted["extras"]} == wanted
 
 
 def folder_digest():
@@ -144,12 +153,12 @@ def ensure_ready():
     """Bring .venv to the state that pyproject.toml asks for; at once when it is there already."""
     try:
         found = probe()
-        if found and read_stamp() == wanted_stamp(found):
+        if is_finished(found, read_stamp()):
             return
         check_venv_modules()
         with exclusive() as lock:
             found, stamp = probe(), read_stamp()  # again: another go.py may just have finished
-            if found and stamp == wanted_stamp(found):
+            if is_finished(found, stamp):
                 return
             if not is_usable(found, stamp):
                 rebuild_venv(lock)
@@ -192,18 +201,19 @@ def make_venv(lock):
 
 def install(found, lock):
     """pip install -e .[dev], between an unfinished stamp and a finished one."""
+    stamp = wanted_stamp(found)
     STAMP.write_text(UNFINISHED, encoding="utf-8")
     if not found["torch"]:
         announce_cuda()
     say("Installing Evolora-Mesa and what it needs (once; about 1 GB on disk).")
-    code, lines = run_quietly(pip("install", "--progress-bar", "off", "-e", ".[dev]"), lock)
+    code, lines = run_quietly(pip("install", "--progress-bar", "off", "-e", f".[{','.join(stamp['extras'])}]"), lock)
     if code:
         raise Trouble(
             f"pip could not install Evolora-Mesa. Its last lines:\n  {SEPARATOR.join(lines)}\n"
             "Check the network, the free disk space and pip's settings, then call again: it starts afresh."
         )
     escape_source_path(Path(found["packages"]))
-    STAMP.write_text(json.dumps(wanted_stamp(found)), encoding="utf-8")
+    STAMP.write_text(json.dumps(stamp), encoding="utf-8")
 
 
 def escape_source_path(packages):

@@ -9,14 +9,16 @@ if TYPE_CHECKING:
     from evolora_mesa.configfile import load_config
     from evolora_mesa.model import EcologyModel
     from evolora_mesa.organelle import Organelle
+    from evolora_mesa.study.sweep.batch import batch_run
 
 __version__ = "0.1.0"
 
-__all__ = ["EcologyModel", "Organelle", "__version__", "load_config"]
+__all__ = ["EcologyModel", "Organelle", "__version__", "batch_run", "load_config"]
 
 _HOMES = {
     "EcologyModel": "evolora_mesa.model",
     "Organelle": "evolora_mesa.organelle",
+    "batch_run": "evolora_mesa.study.sweep.batch",
     "load_config": "evolora_mesa.configfile",
 }
 

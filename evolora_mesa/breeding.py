@@ -20,16 +20,24 @@ __all__ = ["conceive"]
 
 
 def conceive(model: EcologyModel) -> None:
-    """Whom the selection policy picks bears a child, as long as there is energy, room and a partner worth having."""
+    """Whom the selection policy picks bears a child, as long as there is energy, room and a partner worth having.
+
+    On a fixed roster children have two parents, for only in the place of one of them can they live.
+    """
     settings, rng = model.config.reproduction, model.streams.numpy("breeding")
+    fixed = model.config.population.roster == "fixed"
+    if fixed and not settings.merging:
+        return
     for parent in _chosen(model):
+        if parent not in model.agents:
+            continue  # without a gate, a merge may have taken its place just now
         if not parent.rested(settings.cooldown):
             model.gatehouse.refuse(model, parent, "cooldown")
-        elif len(model.agents) >= model.config.population.maximum or not model.gatehouse.room():
+        elif not model.gatehouse.room() or (not fixed and len(model.agents) >= model.config.population.maximum):
             model.gatehouse.refuse(model, parent, "no_room")
         elif parent.energy < model.tuner.floor * model.traits.thrift[parent.slot]:
             model.gatehouse.refuse(model, parent, "low_energy")
-        elif settings.merging and rng.random() < model.traits.sociability[parent.slot]:
+        elif settings.merging and (fixed or rng.random() < model.traits.sociability[parent.slot]):
             partner = _partner(model, parent, rng)
             if isinstance(partner, Mate):
                 bear(model, (Mate.of(model, parent), partner))
@@ -68,7 +76,8 @@ def _partner(model: EcologyModel, parent: Organelle, rng: np.random.Generator) -
     own = model.history.focus(np.array([parent.slot]))[0]
     if not own.any():
         return "no_partner"
-    if model.archive is not None and rng.random() < model.config.archive.parents:
+    fixed = model.config.population.roster == "fixed"
+    if model.archive is not None and not fixed and rng.random() < model.config.archive.parents:
         elite = _elite(model, parent, own, rng)
         if elite is not None:
             return elite
@@ -101,7 +110,9 @@ def _partner(model: EcologyModel, parent: Organelle, rng: np.random.Generator) -
     luck = rng.standard_normal(len(others)) * promise.standard_error  # so that it is not always the same pair
     home, *homes = main_families(np.vstack([own, focus]), model.grid.depths)
     get_along = np.array([model.gatehouse.compatibility(home, other) for other in homes])
-    return Mate.of(model, others[int((get_along * (promise.mean + luck)).argmax())])
+    merit = get_along * (promise.mean + luck)
+    merit += model.policies.liking(parent.slot, home, homes) * np.abs(merit)
+    return Mate.of(model, others[int(merit.argmax())])
 
 
 def _elite(model: EcologyModel, parent: Organelle, own: np.ndarray, rng: np.random.Generator) -> Mate | None:

@@ -15,11 +15,14 @@ from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_lineage import lineage
 from evolora_mesa.cli_records import export, verify, watch
+from evolora_mesa.cli_replay import replay
 from evolora_mesa.cli_report import animate, report
 from evolora_mesa.cli_resume import resume
 from evolora_mesa.cli_run import INTERRUPTED, run
 from evolora_mesa.cli_streams import Outlet, outlets
 from evolora_mesa.cli_study import baselines, demo, merging, specialists
+from evolora_mesa.cli_summary import summary
+from evolora_mesa.cli_sweep import sweep
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError, one_line
 from evolora_mesa.record.interrupt import Leaving, exit_code
 
@@ -46,9 +49,12 @@ app.command()(gates)
 app.command()(lineage)
 app.command()(watch)
 app.command()(verify)
+app.command()(replay)
 app.command()(export)
 app.command()(report)
 app.command()(animate)
+app.command()(summary)
+app.command()(sweep)
 app.add_typer(host_app, name="host")
 
 

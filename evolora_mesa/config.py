@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from evolora_mesa.config_evolution import ArchiveConfig, DiversityConfig, GateConfig, ReproductionConfig
+from evolora_mesa.config_society import SocietyConfig
 from evolora_mesa.settings import MOST_ENERGY, Section, Text, Texts, as_tuple, clash, repeated, setting
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PopulationConfig",
     "RecordConfig",
     "ReproductionConfig",
+    "SeasonsConfig",
     "TasksConfig",
     "WorldConfig",
 ]
@@ -153,6 +155,18 @@ class TasksConfig(Section):
         )
 
 
+class SeasonsConfig(Section):
+    """How the world changes while it is lived in."""
+
+    shift_every: int = setting(
+        0,
+        "length of a season, after which the families exchange their paid answer styles; 0 is for ever",
+        unit="generations",
+        ge=0,
+        le=1_000_000_000,
+    )
+
+
 class PopulationConfig(Section):
     """How many organelles live, and how much each works."""
 
@@ -160,6 +174,11 @@ class PopulationConfig(Section):
     minimum: int = setting(8, "below this the archive's elites come back", unit="organelles", ge=0, le=65_536)
     maximum: int = setting(32, "most organelles alive at once, trials included", unit="organelles", ge=1, le=65_536)
     episodes: int = setting(8, "tasks of each organelle in a generation", unit="episodes", ge=1, le=256)
+    roster: Literal["open", "fixed"] = setting(
+        "open",
+        "open: birth and death; fixed: always the same number, without deaths of debt, copies and returning elites; "
+        "an accepted merge takes its poorer parent's place",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -225,6 +244,9 @@ class EconomyConfig(Section):
 class ForageConfig(Section):
     """How an organelle chooses the cell it works in: Thompson sampling on expected profit, and curiosity."""
 
+    routing: Literal["learned", "uniform"] = setting(
+        "learned", "how cells are chosen; uniform deals all cells out with equal chances to everybody and is a control"
+    )
     temperature: float = setting(
         0.06, "softness of the choice among sampled profits", unit="energy", gt=0, le=MOST_ENERGY
     )
@@ -277,7 +299,7 @@ class RecordConfig(Section):
     transfers: bool = setting(True, "keep every movement of energy")
     checkpoint_every: int = setting(
         20,
-        "distance of checkpoints; 0 makes one at the end and on signals only",
+        "distance of checkpoints; 0 makes one at the founding, at the end and on signals only",
         unit="generations",
         ge=0,
         le=1_000_000,
@@ -297,6 +319,7 @@ class WorldConfig(Section):
     host: HostConfig = setting(HostConfig, "the frozen host")
     adapter: AdapterConfig = setting(AdapterConfig, "the organelles' adapters")
     tasks: TasksConfig = setting(TasksConfig, "what is asked and paid")
+    seasons: SeasonsConfig = setting(SeasonsConfig, "what changes")
     population: PopulationConfig = setting(PopulationConfig, "how many live")
     economy: EconomyConfig = setting(EconomyConfig, "energy")
     forage: ForageConfig = setting(ForageConfig, "the choice of a cell")
@@ -305,6 +328,7 @@ class WorldConfig(Section):
     gate: GateConfig = setting(GateConfig, "the test of children")
     archive: ArchiveConfig = setting(ArchiveConfig, "the best of every niche")
     diversity: DiversityConfig = setting(DiversityConfig, "guards, tuners and relief")
+    society: SocietyConfig = setting(SocietyConfig, "what organelles do with one another")
     record: RecordConfig = setting(RecordConfig, "what a run writes down")
 
     @model_validator(mode="after")
@@ -316,5 +340,13 @@ class WorldConfig(Section):
                 "population.episodes",
                 expected=f"at most population.episodes / 2 = {self.population.episodes // 2} pairs",
                 got=self.plasticity.pairs,
+            )
+        if self.plasticity.rule == "evolution_strategy" and self.society.colonies.enabled:
+            raise clash(
+                "members of colonies answer as they are, and this rule sends perturbed stand-ins",
+                "society.colonies.enabled",
+                "plasticity.rule",
+                expected="another learning rule, or no colonies",
+                got=self.plasticity.rule,
             )
         return self

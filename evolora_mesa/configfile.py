@@ -6,24 +6,35 @@ file that extends it. Single settings win over the base; lists and tables are re
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple, cast, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from evolora_mesa.config import Section, WorldConfig
+from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import ConfigError
+from evolora_mesa.schema import did_you_mean, explain, fields_of, kind_of, one_of, place_of, section_of, unknown
+from evolora_mesa.settings import Section
 from evolora_mesa.shipped import shipped_folder
 from evolora_mesa.strictyaml import MOST_DIGITS, MOST_LEVELS, TreePath, dump_yaml, parse_yaml, read_text, short
 
-__all__ = ["SettingRow", "dump_config", "find_config", "load_config", "schema_rows", "shipped_configs"]
+__all__ = [
+    "SettingRow",
+    "dump_config",
+    "file_label",
+    "find_config",
+    "find_yaml",
+    "load_config",
+    "require_setting",
+    "schema_rows",
+    "shipped_configs",
+]
 
 _MOST_FILES = 16  # in a chain of configs that extend each other
 
@@ -79,10 +90,24 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, where: str | None = None) -> Path:
-    """The file of a config.
+    """The file of a config: see `find_yaml`."""
+    return find_yaml(name, shipped_configs(), "config", folder=folder, where=where)
+
+
+def find_yaml(
+    name: str | os.PathLike[str],
+    shipped: Mapping[str, Path],
+    kind: str,
+    *,
+    folder: Path | None = None,
+    where: str | None = None,
+) -> Path:
+    """A YAML file of ours or of the user's.
 
     Args:
-        name: a shipped name such as ``ecology``; with a ``.yaml`` or ``.yml`` ending or a slash, a path.
+        name: a shipped name; with a ``.yaml`` or ``.yml`` ending or a slash, a path.
+        shipped: path by name.
+        kind: what the file is, for the error.
         folder: what a relative path starts from (default: the working directory).
         where: place of the name, for the error.
 
@@ -90,15 +115,14 @@ def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, whe
         ConfigError: there is no such name or file; the closest one is proposed.
     """
     if not isinstance(name, str | os.PathLike):
-        raise ConfigError("not a config", where=where, expected="a name or a path", got=name)
+        raise ConfigError(f"not a {kind}", where=where, expected="a name or a path", got=name)
     text = os.fsdecode(name)
-    shipped = shipped_configs()
     if not (text.endswith((".yaml", ".yml")) or "/" in text or os.sep in text):
         if text in shipped:
             return shipped[text]
-        hint = _did_you_mean(text, shipped)
+        hint = did_you_mean(text, shipped)
         raise ConfigError(
-            "unknown config", where=where, expected=_one_of([*shipped, "a .yaml file"]), got=text, do=hint
+            f"unknown {kind}", where=where, expected=one_of([*shipped, "a .yaml file"]), got=text, do=hint
         )
     path = (folder or Path()) / text
     try:
@@ -106,12 +130,22 @@ def find_config(name: str | os.PathLike[str], *, folder: Path | None = None, whe
             return path
         if path.exists():
             expected = "a plain file, and this is a folder or a device"
-            raise ConfigError("config file not found", where=where, expected=expected, got=text)
+            raise ConfigError(f"{kind} file not found", where=where, expected=expected, got=text)
         siblings = [str(other) for other in sorted(path.parent.glob("*.y*ml"))]
     except OSError as error:
-        raise ConfigError(f"cannot open config {short(text)!r}", where=where, got=error.strerror) from error
-    hint = f"Did you mean {path.stem!r}?" if path.stem in shipped else _did_you_mean(str(path), siblings)
-    raise ConfigError("config file not found", where=where, expected="a YAML file", got=text, do=hint)
+        raise ConfigError(f"cannot open {kind} {short(text)!r}", where=where, got=error.strerror) from error
+    hint = f"Did you mean {path.stem!r}?" if path.stem in shipped else did_you_mean(str(path), siblings)
+    raise ConfigError(f"{kind} file not found", where=where, expected="a YAML file", got=text, do=hint)
+
+
+def require_setting(name: str, *, where: str | None = None) -> None:
+    """Refuse what is neither a setting, nor a section, nor an entry of a table.
+
+    Raises:
+        ConfigError: the name is unknown; the closest one is proposed.
+    """
+    if not (name in _fields() or _is_section(name) or _table_of(name)):
+        raise unknown(name, WorldConfig, where)
 
 
 def schema_rows() -> list[SettingRow]:
@@ -119,92 +153,38 @@ def schema_rows() -> list[SettingRow]:
     rows = []
     for name, field in _fields().items():
         default = json.dumps(field.get_default(call_default_factory=True), ensure_ascii=False)
-        rows.append(SettingRow(name, _kind(field.annotation), default, field.description or ""))
+        rows.append(SettingRow(name, kind_of(field.annotation), default, field.description or ""))
     return rows
-
-
-# ---------------------------------------------------------------------------------------- the schema, by name
 
 
 @cache
 def _fields() -> dict[str, FieldInfo]:
-    """Field of every setting by its dotted name."""
-    fields = {}
-    for name, field in WorldConfig.model_fields.items():
-        section = _section(field)
-        inner = {f"{name}.{key}": found for key, found in section.model_fields.items()} if section else {name: field}
-        fields.update(inner)
-    return fields
-
-
-def _section(field: FieldInfo) -> type[Section] | None:
-    found = field.annotation
-    return found if isinstance(found, type) and issubclass(found, Section) else None
-
-
-def _kind(annotation: Any) -> str:
-    """A type in words."""
-    if get_origin(annotation) is Annotated:
-        return _kind(get_args(annotation)[0])
-    if get_origin(annotation) is Literal:
-        return _one_of(get_args(annotation))
-    if get_origin(annotation) is tuple:
-        return f"list, each {_kind(get_args(annotation)[0])}"
-    if get_origin(annotation) is dict:
-        return f"table, each value {_kind(get_args(annotation)[1])}"
-    return {bool: "true or false", int: "whole number", float: "number", str: "line of text"}[annotation]
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return f"one of {', '.join(names)}" if len(names) > 1 else f"only {names[0]}"
-
-
-def _did_you_mean(name: str, known: Mapping[str, object] | Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(short(name), list(known), n=1, cutoff=0.75)
-    return f"Did you mean {close[0]!r}?" if close and close[0] != name else None
-
-
-def _unknown(name: str, where: str | None, extra: Sequence[str] = ()) -> ConfigError:
-    fields = _fields()
-    leaf = name.rpartition(".")[2]
-    homes = {dotted.rpartition(".")[2]: dotted for dotted in reversed(fields)}
-    if name in fields:  # a dotted key inside a file
-        hint: str | None = f"Write {leaf!r} on a line of its own, indented under '{name.partition('.')[0]}:'."
-    elif leaf in homes:
-        hint = f"Did you mean {homes[leaf]!r}?"
-    else:
-        sections = () if "." in name else (*WorldConfig.model_fields, *extra)
-        hint = _did_you_mean(name, [*sections, *fields])
-    return ConfigError(f"unknown setting {short(name)!r}", where=where, do=hint)
+    return fields_of(WorldConfig)
 
 
 # ------------------------------------------------------------------------------- settings, placed and checked
 
 
-def _place(places: Places, path: TreePath) -> str | None:
-    """The place of ``path`` or of the closest thing around it."""
-    return next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), None)
-
-
-def _flatten(tree: Mapping[Any, object], places: Places) -> dict[str, _Placed]:
-    """Settings by dotted name; sections must be known and be tables."""
-    settings = {}
+def _flatten(
+    tree: Mapping[Any, object], places: Places, home: type[Section] = WorldConfig, above: TreePath = ()
+) -> dict[str, _Placed]:
+    """Settings by dotted name; sections must be known and be tables. ``home`` is the tree's section, at ``above``."""
+    settings: dict[str, _Placed] = {}
     for key, value in tree.items():
-        field = WorldConfig.model_fields.get(key)
+        path = (*above, key)
+        name = ".".join(map(str, path))
+        field = home.model_fields.get(key)
         if field is None:
-            raise _unknown(str(key), _place(places, (key,)), extra=["extends"])
-        section = _section(field)
+            raise unknown(name, WorldConfig, place_of(places, path), extra=["extends"])
+        section = section_of(field.annotation)
         if section is None:
-            settings[key] = _Placed(value, places)
+            settings[name] = _Placed(value, places)
             continue
         if not isinstance(value, dict):
-            what = f"section {key!r} is empty" if value is None else f"{key!r} is a section"
+            what = f"section {name!r} is empty" if value is None else f"{name!r} is a section"
             expected = f"settings such as {next(iter(section.model_fields))!r}"
-            raise ConfigError(what, where=_place(places, (key,)), expected=expected, got=value)
-        for name, inner in value.items():
-            if name not in section.model_fields:
-                raise _unknown(f"{key}.{name}", _place(places, (key, name)))
-            settings[f"{key}.{name}"] = _Placed(inner, places)
+            raise ConfigError(what, where=place_of(places, path), expected=expected, got=value)
+        settings.update(_flatten(value, places, section, path))
     return settings
 
 
@@ -254,76 +234,54 @@ def _override(settings: dict[str, _Placed], name: str, value: object) -> None:
     if name in _fields():
         settings[name] = _Placed(value, {(): where})
         return
-    if name in WorldConfig.model_fields:
-        settings.update(_flatten({name: value}, {(): where}))
+    if _is_section(name):
+        for key in reversed(name.split(".")):
+            value = {key: value}
+        settings.update(_flatten(cast("dict[str, object]", value), {(): where}))
         return
-    for table, field in _fields().items():
-        if get_origin(field.annotation) is dict and name.startswith(f"{table}."):
-            key = name.removeprefix(f"{table}.")
-            whole, places = settings.get(table, _Placed({}, {}))
-            if isinstance(whole, dict):  # if not, what the file has there is refused later
-                settings[table] = _Placed({**whole, key: value}, {**places, (*table.split("."), key): where})
-            return
-    raise _unknown(name, where)
+    table = _table_of(name)
+    if table is None:
+        raise unknown(name, WorldConfig, where)
+    key = name.removeprefix(f"{table}.")
+    whole, places = settings.get(table, _Placed({}, {}))
+    if isinstance(whole, dict):  # if not, what the file has there is refused later
+        settings[table] = _Placed({**whole, key: value}, {**places, (*table.split("."), key): where})
+
+
+def _is_section(name: str) -> bool:
+    return any(field.startswith(f"{name}.") for field in _fields())
+
+
+def _table_of(name: str) -> str | None:
+    """The table that the setting ``name`` would be an entry of."""
+    tables = (table for table, field in _fields().items() if get_origin(field.annotation) is dict)
+    return next((table for table in tables if name.startswith(f"{table}.")), None)
 
 
 def _build(settings: Mapping[str, _Placed]) -> WorldConfig:
     tree: dict[str, Any] = {}
     for name, placed in settings.items():
-        section, _, key = name.rpartition(".")
-        (tree.setdefault(section, {}) if section else tree)[key] = placed.value
+        *sections, key = name.split(".")
+        home = tree
+        for section in sections:
+            home = home.setdefault(section, {})
+        home[key] = placed.value
     try:
         return WorldConfig.model_validate(tree)
     except ValidationError as error:
-        raise _explain(error.errors(include_url=False)[0], settings) from None
+        raise explain(error, WorldConfig, partial(_place, settings)) from None
 
 
-def _explain(error: Any, settings: Mapping[str, _Placed]) -> ConfigError:
-    """One line for one finding of pydantic."""
-    path: TreePath = error["loc"]
-    if error["type"] == "clash":
-        facts = error["ctx"]
-        names = [".".join(map(str, (*path, name))) for name in facts["names"]]
-        given = [_place(settings[name].places, tuple(name.split("."))) for name in names if name in settings]
-        where = " and ".join(dict.fromkeys(filter(None, given)))
-        what = f"{names[0]!r}: {facts['what']}"
-        return ConfigError(what, where=where or None, expected=facts["expected"], got=facts["got"])
-    name = str(path[0]) if path[0] in _fields() else f"{path[0]}.{path[1]}"
-    field, inner = _fields()[name], path[name.count(".") + 1 :]
-    shown = name + "".join(f"[{short(str(key)) if isinstance(key, str) else key}]" for key in inner)
-    place = _place(settings[name].places, path)
-    expected = _expected(field, bool(inner))
-    if error["input"] is None:
-        return ConfigError(f"{shown!r} has no value", where=place, expected=expected)
-    choices = _choices(field.annotation)
-    hint = _did_you_mean(error["input"], choices) if choices and isinstance(error["input"], str) else None
-    return ConfigError(f"bad value for {shown!r}", where=place, expected=expected, got=error["input"], do=hint)
-
-
-def _choices(annotation: Any) -> tuple[str, ...]:
-    """The words that a setting, or an element of it, may be; empty if it is not a choice."""
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    return next(filter(None, map(_choices, get_args(annotation))), ())
-
-
-def _expected(field: FieldInfo, inner: bool) -> str:
-    """What a setting may be, or an element of it when ``inner``."""
-    kind = _kind(field.annotation)
-    if inner:
-        return kind.partition("each ")[2].removeprefix("value ")
-    if field.annotation is str:
-        longest = min((fact.max_length for fact in field.metadata if hasattr(fact, "max_length")), default=None)
-        limit = "" if longest is None else f" of up to {longest} characters"
-        return f"{kind}{limit} ({field.description})"
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    kind += f" in {extra['interval']}" if extra["interval"] else ""
-    return kind + (f" ({extra['unit']})" if extra["unit"] else "")
+def _place(settings: Mapping[str, _Placed], path: TreePath) -> str | None:
+    """Where the setting was given that ``path`` leads to or into."""
+    names = (".".join(map(str, path[:used])) for used in range(1, len(path) + 1))
+    placed = next((settings[name] for name in names if name in settings), None)
+    return None if placed is None else place_of(placed.places, path)
 
 
 def _read_settings(path: Path, below: tuple[Path, ...]) -> dict[str, _Placed]:
     """Settings of a file over those of its base; ``below`` are the files that extend it."""
-    label = _label(path)
+    label = file_label(path)
     tree, places = parse_yaml(read_text(path, label), label)
     if tree is None:
         raise ConfigError("empty config", where=label, do="Write at least 'extends: ecology'.")
@@ -344,7 +302,7 @@ def _read_settings(path: Path, below: tuple[Path, ...]) -> dict[str, _Placed]:
     return {**_read_settings(found, chain), **_flatten(tree, places)}
 
 
-def _label(path: Path) -> str:
+def file_label(path: Path) -> str:
     """The path as a person would write it from here."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()

@@ -112,6 +112,7 @@ class Beliefs:
         episodes: int,
         rng: np.random.Generator,
         eagerness: float = 1.0,
+        pull: np.ndarray | float = 0.0,
     ) -> np.ndarray:
         """Deal each organelle's episodes out to cells.
 
@@ -123,13 +124,18 @@ class Beliefs:
             income: ``[families, depths]`` what a success is expected to be paid, in energy.
             cost: ``[families, depths]`` what an episode is expected to cost, in energy.
             eagerness: factor on exploration and curiosity.
+            pull: ``[organelles, families, depths]`` what a cell is worth beside its profit, in energy.
+
+        Under uniform routing nothing but chance has a say, neither beliefs and traits nor where one is allowed to work.
 
         Returns:
             ``[organelles, episodes]`` flat cell numbers.
         """
+        if self.settings.routing == "uniform":
+            return rng.integers(self.shape[0] * self.shape[1], size=(len(slots), episodes))
         plausible = rng.beta(self.wins[slots] + _PRIOR[0], self.losses[slots] + _PRIOR[1])
         curiosity = eagerness * self.curiosity[slots, None, None] * self.learning_progress(slots)
-        appeal = (income * plausible - cost + curiosity + self.bias[slots]).reshape(len(slots), -1)
+        appeal = (income * plausible - cost + curiosity + self.bias[slots] + pull).reshape(len(slots), -1)
         allowed = self.allowed[slots].reshape(len(slots), -1)
         appeal = np.where(allowed, appeal, -np.inf)
         share = np.exp((appeal - appeal.max(1, keepdims=True)) / self.settings.temperature)

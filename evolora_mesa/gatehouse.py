@@ -16,7 +16,7 @@ from evolora_mesa.host import BARE, Request
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.record.reporters import TABLES
 from evolora_mesa.tasks import Pool, Task
-from evolora_mesa.turnover import dismiss, welcome
+from evolora_mesa.turnover import dismiss, poorest_parent, take_place, welcome
 from evolora_mesa.workload import grade
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Gatehouse"]
 
 _SITE_PROMPTS: Final = 8  # per parent and site, for task-aware merges
+_PASSED: Final = ("accepted", "confined")
 _CLEARLY: Final = 1.64  # standard errors below no uplift at which the history alone ends a trial
 
 
@@ -98,7 +99,7 @@ class Gatehouse:
 
     def judge(self, model: EcologyModel) -> None:
         """Screen, ask, decide, and carry the verdicts out."""
-        self._end_without_child(model)
+        self._end_hopeless(model)
         if model.config.gate.screen:
             self._screen(model)
         paying = [trial for trial in self.trials if self._can_pay(model, trial)]
@@ -108,6 +109,13 @@ class Gatehouse:
                 decision = decision._replace(reason="low_energy")
             self._carry_out(model, decision)
 
+    def close_season(self, model: EcologyModel) -> None:
+        """Contracts have shifted: all trials end, and what failed before may be tried again."""
+        for trial in list(self.trials):
+            self._end(model, trial, "rejected", "season")
+        self._tried = {pair: child for pair, child in self._tried.items() if child is not None}
+        self._merges.clear()
+
     def refuse(self, model: EcologyModel, parent: Organelle, reason: Reason) -> None:
         """Put on record why a parent that was chosen bears no child."""
         model.tally.refused[reason] = model.tally.refused.get(reason, 0) + 1
@@ -116,10 +124,13 @@ class Gatehouse:
         model.datacollector.add_table_row("gates", row)
         model.events.append(("refused", parent.unique_id, {"reason": reason}))
 
-    def _end_without_child(self, model: EcologyModel) -> None:
+    def _end_hopeless(self, model: EcologyModel) -> None:
+        """End trials whose child is dead, or has nobody left whose place it could take."""
         alive = {organelle.unique_id for organelle in model.agents}
-        for trial in [trial for trial in self.trials if trial.child not in alive]:
-            self._end(model, trial, "rejected", "child_died")
+        fixed = model.config.population.roster == "fixed"
+        for trial in list(self.trials):
+            if alive.isdisjoint(trial.parents if fixed else (trial.child,)):
+                self._end(model, trial, "rejected", "no_place" if fixed else "child_died")
 
     def _screen(self, model: EcologyModel) -> None:
         """End trials whose child already does clearly worse than a parent in the work that both were paid for."""
@@ -235,6 +246,7 @@ class Gatehouse:
     # ------------------------------------------------------------------ verdicts
 
     def _carry_out(self, model: EcologyModel, decision: Decision) -> None:
+        decision = self._feasible(model, decision)
         trial = decision.trial
         self._record(model, decision)
         if self.observer is not None:
@@ -242,10 +254,14 @@ class Gatehouse:
         if decision.verdict == "deferred":
             return
         self.trials.remove(trial)
+        passed = decision.verdict in _PASSED
+        child = next((organelle for organelle in model.agents if organelle.unique_id == trial.child), None)
+        if passed and child is None:
+            leaving = poorest_parent(model, trial)
+            assert leaving is not None
+            child = take_place(model, trial, leaving)
         facts = {"kind": trial.kind, "operator": trial.operator, "reason": decision.reason}
         model.events.append((decision.verdict, trial.child, facts))
-        child = next((organelle for organelle in model.agents if organelle.unique_id == trial.child), None)
-        passed = decision.verdict in ("accepted", "confined")
         if len(trial.focus) > 1 and trial.prompts.any():
             cells = np.zeros((len(trial.focus), len(model.cell_accounts)), dtype=bool)
             for parent, focus in enumerate(trial.focus):
@@ -260,6 +276,15 @@ class Gatehouse:
         else:
             dismiss(model, child, trial)
         self._give_back(model)
+
+    def _feasible(self, model: EcologyModel, decision: Decision) -> Decision:
+        """The decision, unless it lets a child pass in a way that this world has not."""
+        if decision.verdict == "confined" and model.config.forage.routing == "uniform":
+            return decision._replace(verdict="rejected", reason="cannot_confine")
+        fixed = model.config.population.roster == "fixed"
+        if fixed and decision.verdict in _PASSED and poorest_parent(model, decision.trial) is None:
+            return decision._replace(verdict="rejected", reason="no_place")
+        return decision
 
     def _end(self, model: EcologyModel, trial: Trial, verdict: Verdict, reason: Reason) -> None:
         low, high = trial.interval(model.config.gate.alpha)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import random
+from collections.abc import Sequence
 
-from evolora_mesa.config import TasksConfig
-from evolora_mesa.errors import TaskError
+from evolora_mesa.config import TasksConfig, WorldConfig
+from evolora_mesa.errors import ConfigError, TaskError
+from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Contracts, Family, Pool, Task, TaskSource, find_families
 
-__all__ = ["ground_of"]
+__all__ = ["contracts_at", "ground_of", "shifts_before"]
 
 
 def ground_of(tasks: TasksConfig) -> tuple[TaskSource, Contracts]:
@@ -19,15 +21,52 @@ def ground_of(tasks: TasksConfig) -> tuple[TaskSource, Contracts]:
         TaskError: a family that does not exist, cannot be imported, or does not work at every depth of the world; a
             style for a family that is not asked.
     """
-    cells = {name.rpartition(":"): style for name, style in tasks.cell_styles.items()}
     source = TaskSource(find_families(tasks.families, tasks.user_families))
-    for where, names in (("tasks.styles", tasks.styles), ("tasks.cell_styles", [family for family, _, _ in cells])):
+    for where, names in (
+        ("tasks.styles", tasks.styles),
+        ("tasks.cell_styles", [cell.rpartition(":")[0] for cell in tasks.cell_styles]),
+    ):
         for name in names:
             _check_is_asked(name, list(source.families), where)
     added = list(source.families.values())[len(tasks.families) :]
     for path, family in zip(tasks.user_families, added, strict=True):
         _try_out(family, path, source, tasks.depths)
-    return source, Contracts(tasks.styles, {(family, int(depth)): style for (family, _, depth), style in cells.items()})
+    return source, _first_contracts(tasks)
+
+
+def shifts_before(config: WorldConfig, generation: int) -> int:
+    """Contract shifts up to and in a generation: its season, counted from 0."""
+    every = config.seasons.shift_every
+    return max(generation - 1, 0) // every if every else 0
+
+
+def contracts_at(config: WorldConfig, families: Sequence[str], generation: int) -> Contracts:
+    """The contracts that a generation is paid by, from the settings alone; the founding has those of the first.
+
+    Args:
+        families: all that are asked, in the order of the grid.
+
+    Raises:
+        ConfigError: contracts have to shift, and all families pay for the same style.
+    """
+    contracts = _first_contracts(config.tasks)
+    if config.seasons.shift_every and len({contracts.styles.get(family, "terse") for family in families}) < 2:
+        raise ConfigError(
+            "contracts cannot shift",
+            where="seasons.shift_every",
+            expected="families that pay for different styles",
+            got=", ".join(families),
+            do="Set tasks.styles, or seasons.shift_every = 0.",
+        )
+    rng = random.Random(Streams(config.seed).integer("seasons.contracts"))
+    for _ in range(shifts_before(config, generation)):
+        contracts = contracts.shifted(families, rng)
+    return contracts
+
+
+def _first_contracts(tasks: TasksConfig) -> Contracts:
+    cells = {name.rpartition(":"): style for name, style in tasks.cell_styles.items()}
+    return Contracts(tasks.styles, {(family, int(depth)): style for (family, _, depth), style in cells.items()})
 
 
 def _check_is_asked(name: str, families: list[str], where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,16 +27,22 @@ from evolora_mesa.evolution.traits import Traits
 from evolora_mesa.evolution.tuning import Tuner
 from evolora_mesa.forage import Beliefs
 from evolora_mesa.gatehouse import Gatehouse
-from evolora_mesa.ground import ground_of
+from evolora_mesa.ground import contracts_at, ground_of
 from evolora_mesa.host import HostService, Request
 from evolora_mesa.hosting import check_host_fits, host_for
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.plasticity import Learner, Work, make_rule
 from evolora_mesa.record.reporters import COUNTED
 from evolora_mesa.record.window import Window
-from evolora_mesa.season import set_prices, shine
+from evolora_mesa.season import set_prices, shift_contracts, shine
 from evolora_mesa.settlement import charge, observe, pay
 from evolora_mesa.snapshot import take_snapshot
+from evolora_mesa.society.colonies import Colonies
+from evolora_mesa.society.council import judge_colonies
+from evolora_mesa.society.hints import Hints
+from evolora_mesa.society.joint_work import confer, own_lessons, put_to_work
+from evolora_mesa.society.joint_work import settle as settle_joint_work
+from evolora_mesa.society.policies import Policies
 from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Pool, Task, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
@@ -65,6 +71,7 @@ class Tally:
     generated_tokens: int = 0
     gate_rows: int = 0
     gate_tokens: int = 0
+    conceived: int = 0
     births: int = 0
     deaths: int = 0
     merges: int = 0
@@ -72,8 +79,10 @@ class Tally:
     confined: int = 0
     revivals: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    fees: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))  # paid beside the bill, by id
     rolled_back: int = 0
     quarantined: int = 0
+    hints_read: int = 0
     host_seconds: float = 0.0
     step_seconds: float = 0.0
 
@@ -152,8 +161,9 @@ class EcologyModel(mesa.Model):
     def _build_ground(self) -> None:
         """Tasks, contracts, cells and their accounts."""
         tasks, economy = self.config.tasks, self.config.economy
-        self.tasks, self.contracts = ground_of(tasks)
+        self.tasks, _ = ground_of(tasks)
         families = list(self.tasks.families)
+        self.contracts = contracts_at(self.config, families, 0)
         self.grid = TaskGrid(families, tasks.depths, self.random)
         self.grid.layer("success")[:] = _FIRST_SUCCESS
         self.ledger = Ledger()
@@ -189,6 +199,10 @@ class EcologyModel(mesa.Model):
         rule = make_rule(config.plasticity, self.host, self.bank, self.weights_generator)
         self.learner = Learner(config.plasticity, rule, self.bank, len(self.grid.families))
         self.beliefs = Beliefs(config.forage, self.bank.capacity, self.grid.layer("price").shape)
+        self.hints = Hints(
+            config.society, self.host.codec, self.bank.capacity, len(self.grid.families), config.forage.memory
+        )
+        self.policies = Policies(config.society.policy, self.bank.capacity, self.grid.families, self.grid.depths)
         self.history = History(self.bank.capacity, len(self.cell_accounts), config.forage.memory)
         self.traits = Traits(
             self.bank.capacity,
@@ -221,6 +235,7 @@ class EcologyModel(mesa.Model):
         config = self.config
         self.selection = make_selection(config.reproduction.selection)
         self.gatehouse = Gatehouse(config.gate.most_trials)
+        self.colonies = Colonies(config.society.colonies)
         self.tuner = Tuner(config.reproduction, config.gate, enabled=config.diversity.tuning)
         self.relief = Relief(config.diversity)
         self.archive = (
@@ -242,13 +257,15 @@ class EcologyModel(mesa.Model):
             self.events.append(("founded", founder.unique_id, {"genome": genome, "slot": founder.slot, "cell": where}))
 
     def _scratch_slots(self) -> int:
-        """Slots for the parents of trials that are no living organelles, and for stand-ins of rules that perturb
-        weights."""
+        """Slots for the parents of trials that are no living organelles, for children that wait outside a fixed
+        roster, for stand-ins of rules that perturb weights, and for colonies."""
         config = self.config
         strategy = config.plasticity.rule == "evolution_strategy"
         stand_ins = 2 * config.plasticity.pairs * config.population.maximum if strategy else 0
         one_by_one = 2 * len(config.adapter.sites) if config.reproduction.operator == "task_aware" else 0
-        return 2 * config.gate.most_trials + one_by_one + stand_ins
+        waiting = config.gate.most_trials if config.population.roster == "fixed" else 0
+        teams = config.society.colonies.slots(config.gate.most_trials)
+        return 2 * config.gate.most_trials + one_by_one + stand_ins + waiting + teams
 
     # ------------------------------------------------------------------ one generation
 
@@ -262,6 +279,7 @@ class EcologyModel(mesa.Model):
         self.ledger.begin_generation()
         with locked_test_pool():
             self.season()
+            self.policies.think(self)
             cells = self.forage()
             workload = self.work(cells)
             grades = self.settle(workload)
@@ -271,12 +289,17 @@ class EcologyModel(mesa.Model):
         self.record()
 
     def season(self) -> None:
-        """The sun fills the cells' pools; prices follow success and need."""
+        """Contracts may shift; the sun fills the cells' pools; prices follow success and need."""
+        shift_contracts(self)
         shine(self)
         set_prices(self)
 
     def forage(self) -> np.ndarray:
-        """Everybody chooses its cells and moves to the one it chose most; ``[organelles, episodes]`` cell numbers."""
+        """Everybody chooses its cells and moves to the one it chose most.
+
+        Returns:
+            ``[organelles, episodes]`` flat cell numbers; -1 for an episode that is left out.
+        """
         organelles = self.organelles()
         episodes = self.config.population.episodes
         if not organelles:
@@ -284,7 +307,13 @@ class EcologyModel(mesa.Model):
         income = self.grid.layer("price") * self.payout
         slots = np.array([organelle.slot for organelle in organelles])
         cells = self.beliefs.choose(
-            slots, income, self.episode_cost, episodes, self.streams.numpy("forage"), self.relief.factor
+            slots,
+            income,
+            self.episode_cost,
+            episodes,
+            self.streams.numpy("forage"),
+            self.relief.factor,
+            self.policies.pull(slots),
         )
         for organelle, chosen in zip(organelles, cells, strict=True):
             before, organelle.cell = organelle.cell, self.grid.cell(int(np.bincount(chosen).argmax()))
@@ -292,23 +321,24 @@ class EcologyModel(mesa.Model):
                 there = {"from": list(before.coordinate), "to": list(organelle.cell.coordinate)}
                 self.events.append(("moved", organelle.unique_id, there))
         self.grid.count(organelle.cell for organelle in organelles)
-        return cells
+        return self.policies.within_budget(self, organelles, cells)
 
     def work(self, cells: np.ndarray) -> Workload:
         """One batched host call answers every task of the generation."""
-        count, episodes = cells.shape
-        owners = np.repeat(np.arange(count), episodes)
+        owners, places = np.nonzero(cells >= 0)
         organelles = self.organelles()
         slots = torch.tensor([organelle.slot for organelle in organelles], dtype=torch.long)[owners]
-        flat = cells.ravel()
+        flat = cells[owners, places]
         rng = self.streams.python("tasks.live")
         tasks = [self.draw_task(Pool.LIVE, cell, rng) for cell in flat.tolist()]
         answered_by = self.learner.stand_ins(slots) if organelles else slots  # nobody to stand in for
+        answered_by = put_to_work(self, owners, flat, tasks, answered_by)
+        prompts = self.hints.read(self, owners, flat, tasks)
         trace = self.learner.trace()
         first_key = self.streams.integer(f"decode.{self.tick}") >> 1
         requests = [
-            Request(slot, task.prompt, first_key + row)
-            for row, (slot, task) in enumerate(zip(answered_by.tolist(), tasks, strict=True))
+            Request(slot, prompt, first_key + row)
+            for row, (slot, prompt) in enumerate(zip(answered_by.tolist(), prompts, strict=True))
         ]
         began = time.process_time()
         answers = self.host.answer(
@@ -319,15 +349,17 @@ class EcologyModel(mesa.Model):
             trace=trace if requests else None,
         )
         self.tally.host_seconds = time.process_time() - began
-        return Workload(slots, owners, flat, tasks, answered_by, answers)
+        return Workload(slots, owners, flat, tasks, answered_by, self.hints.completed(answers))
 
     def settle(self, workload: Workload) -> Grades:
         """Answers are graded; cells pay what they can; organelles pay for tokens, adapters and tickets."""
         grades = grade(workload.tasks, workload.answers.texts, self.tasks, self.contracts)
-        organelles = self.organelles()
+        organelles, joint = self.organelles(), confer(self, workload, grades)
         if organelles:
-            pay(self, workload, grades, organelles)
-            charge(self, workload, organelles)
+            own_pay, joint_pay = pay(self, workload, grades, organelles, joint)
+            self.hints.settle(self, workload, grades, own_pay)
+            charge(self, workload, organelles, joint)
+            settle_joint_work(self, workload, joint_pay)
         observe(self, workload, grades)
         ids = np.array([organelle.unique_id for organelle in organelles], dtype=np.int64)
         self.last_work = Shift(workload.without_trace(), grades, ids)  # traces are large, and nobody records them
@@ -335,6 +367,7 @@ class EcologyModel(mesa.Model):
 
     def learn(self, workload: Workload, grades: Grades) -> None:
         """One batched update of the adapters and of the beliefs of everyone who worked."""
+        workload, grades = own_lessons(self, workload, grades)
         if not workload.tasks:
             return
         report = self.learner.learn(
@@ -364,6 +397,7 @@ class EcologyModel(mesa.Model):
             conceive(self)
         keep_elites(self)
         fill_empty_niches(self)
+        judge_colonies(self)
         self._take_stock()
         self.grid.count(organelle.cell for organelle in self.organelles())
         self.running = len(self.agents) > 0
@@ -371,7 +405,7 @@ class EcologyModel(mesa.Model):
     def _take_stock(self) -> None:
         """The tuners and the sense of standing still take in this generation."""
         tally = self.tally
-        self.tuner.observe(tally.births, tally.refused, self.gatehouse.decisions)
+        self.tuner.observe(tally.conceived, tally.refused, self.gatehouse.decisions)
         reward = tally.reward / tally.episodes if tally.episodes else None
         self.relief.observe(reward, tally.merges + tally.promotions)
 

@@ -19,7 +19,7 @@ from evolora_mesa.organelle import Organelle
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["Mate", "bear", "revive"]
+__all__ = ["Mate", "bear", "enter", "revive"]
 
 _WEIGHTED = ("sum", "svd", "ties")
 _ELITE_EVIDENCE = 10.0  # episodes that an elite's success in its own cell is believed with
@@ -58,22 +58,38 @@ class Mate(NamedTuple):
         return cls(slot, elite.organelle, elite.lineage, np.array([elite.cell]), None)
 
 
-def bear(model: EcologyModel, mates: Sequence[Mate]) -> Organelle:
-    """A child of one or two mates, on trial unless the gate is off. The first mate is an organelle."""
+def bear(
+    model: EcologyModel, mates: Sequence[Mate], *, adapter: int | None = None, operator: str | None = None
+) -> Trial:
+    """A child of one or two mates, on trial unless the gate is off. The first mate is an organelle.
+
+    On a fixed roster it is no more than a number and an adapter until it has passed: there is no room for it to live.
+
+    Args:
+        adapter: bank slot of weights that the child gets, in place of bred ones; then there may be more mates.
+        operator: name of what made them.
+    """
     slot = int(model.bank.allocate(1, 1, model.weights_generator)[0])
-    operator = _make_weights(model, mates, slot)
+    if adapter is not None and operator is not None:
+        model.bank.copy([adapter], [slot])
+    else:
+        operator = _make_weights(model, mates, slot)
     _inherit(model, mates, slot)
-    account = model.ledger.open("organelle")
-    first = mates[0].organelle
-    assert first is not None
-    child = Organelle(model, slot=slot, account=account, cell=first.cell, parents=mates)
-    child.on_trial = True
-    model.tally.births += 1
-    trial = _trial(model, mates, child, operator)
-    _fund(model, mates, trial, account)
-    _enter(model, child, operator)
+    model.tally.conceived += 1
+    if model.config.population.roster == "fixed":
+        trial = _trial(model, mates, Organelle.reserve_id(model), slot, operator)
+        _fund(model, mates, trial, None)
+    else:
+        account = model.ledger.open("organelle")
+        first = mates[0].organelle
+        assert first is not None
+        child = Organelle(model, slot=slot, account=account, cell=first.cell, parents=mates)
+        child.on_trial = True
+        trial = _trial(model, mates, child.unique_id, slot, operator)
+        _fund(model, mates, trial, account)
+        enter(model, child, operator)
     model.gatehouse.admit(model, trial)
-    return child
+    return trial
 
 
 def revive(model: EcologyModel, elite: Elite) -> Organelle:
@@ -85,7 +101,7 @@ def revive(model: EcologyModel, elite: Elite) -> Organelle:
     mate = Mate(slot, elite.organelle, elite.lineage, np.array([elite.cell]), None)
     organelle = Organelle(model, slot=slot, account=account, cell=model.grid.cell(elite.cell), parents=(mate,))
     model.tally.revivals += 1
-    _enter(model, organelle, "elite")
+    enter(model, organelle, "elite")
     model.phylogeny.accepted(organelle.unique_id, model.tick, "revival")
     return organelle
 
@@ -148,13 +164,13 @@ def _install(model: EcologyModel, elite: Elite, slot: int) -> None:
 # ---------------------------------------------------------------- energy and records
 
 
-def _trial(model: EcologyModel, mates: Sequence[Mate], child: Organelle, operator: str) -> Trial:
+def _trial(model: EcologyModel, mates: Sequence[Mate], child: int, slot: int, operator: str) -> Trial:
     """The trial of a child: its parents' own cells, the cells one depth shallower, and all others."""
     cells = np.unique(np.concatenate([mate.focus for mate in mates]))
     shallower = np.setdiff1d(cells[cells % model.grid.depths > 0] - 1, cells)
     return Trial(
-        child=child.unique_id,
-        slot=child.slot,
+        child=child,
+        slot=slot,
         kind="merge" if len(mates) > 1 else "mutation",
         operator=operator,
         parents=tuple(mate.unique_id for mate in mates),
@@ -163,13 +179,17 @@ def _trial(model: EcologyModel, mates: Sequence[Mate], child: Organelle, operato
         focus=tuple(mate.focus for mate in mates),
         shallower=shallower,
         panel=np.setdiff1d(np.arange(len(model.cell_accounts)), np.union1d(cells, shallower)),
-        account=model.ledger.open("trial", str(child.unique_id)),
+        account=model.ledger.open("trial", str(child)),
         born=model.tick,
     )
 
 
-def _fund(model: EcologyModel, mates: Sequence[Mate], trial: Trial, account: int) -> None:
-    """Every living parent pays its part of the birth, of the child's start in life and of its prompts."""
+def _fund(model: EcologyModel, mates: Sequence[Mate], trial: Trial, account: int | None) -> None:
+    """Every living parent pays its part of the birth, of the child's start in life and of its prompts.
+
+    Args:
+        account: the child's; `None` while it has no life to start.
+    """
     settings, cap = model.config.reproduction, model.config.diversity
     citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
     prices = birth_prices(settings.cost, np.array([o.lineage for o in citizens]), cap.lineage_cap, cap.lineage_strength)
@@ -180,15 +200,18 @@ def _fund(model: EcologyModel, mates: Sequence[Mate], trial: Trial, account: int
         ledger, part = model.ledger, 1 / len(funders)
         ledger.transfer(funder.account, model.soil, min(part * price_of[funder.unique_id], funder.energy), "birth")
         owned = part * funder.energy
-        ledger.transfer(funder.account, account, settings.share * owned, "inheritance")
+        if account is not None:
+            ledger.transfer(funder.account, account, settings.share * owned, "inheritance")
         budget = float(model.traits.budget[funder.slot]) * owned
         ledger.transfer(funder.account, trial.account, min(budget, funder.energy), "evidence")
     stipend = min(model.config.gate.stipend, model.ledger.balance(model.grant))
     model.ledger.transfer(model.grant, trial.account, stipend, "stipend")
 
 
-def _enter(model: EcologyModel, organelle: Organelle, operator: str) -> None:
+def enter(model: EcologyModel, organelle: Organelle, operator: str) -> None:
     """Put a birth on record."""
+    if operator != "elite":
+        model.tally.births += 1
     slots = np.array([organelle.slot])
     genome = genome_hash(model.bank, slots.tolist(), model.traits.rows(slots))[0]
     model.phylogeny.born(

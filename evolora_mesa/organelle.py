@@ -132,6 +132,11 @@ class Organelle(CellAgent):
         return cls._ids[model].upcoming
 
     @classmethod
+    def reserve_id(cls, model: EcologyModel) -> int:
+        """The number of an organelle that may be born later."""
+        return next(cls._ids[model])
+
+    @classmethod
     def set_upcoming_id(cls, model: EcologyModel, number: int) -> None:
         """Go on counting from ``number``."""
         cls._ids[model].upcoming = number

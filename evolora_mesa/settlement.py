@@ -10,7 +10,7 @@ import torch
 
 from evolora_mesa.economy import settle_claims
 from evolora_mesa.organelle import Organelle
-from evolora_mesa.workload import Grades, Workload
+from evolora_mesa.workload import Grades, JointRows, Workload
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
@@ -22,33 +22,46 @@ _ROUNDING: Final = 1e-6  # energy: one quantum of the ledger
 _FAST, _SLOW = 0.3, 0.05  # rates of the averages whose gap is a cell's learning progress
 
 
-def pay(model: EcologyModel, workload: Workload, grades: Grades, organelles: Sequence[Organelle]) -> None:
-    """Every row claims its cell's price times its reward; a crowded pool pays all its claims pro rata."""
-    price = model.grid.layer("price").ravel()
-    claims = price[workload.cells] * grades.rewards
-    paid = settle_claims(model.ledger.balance(model.cell_accounts), workload.cells, claims)
+def pay(
+    model: EcologyModel, workload: Workload, grades: Grades, organelles: Sequence[Organelle], joint: JointRows
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every answer claims its cell's price times its reward; a crowded pool pays all its claims pro rata.
+
+    Returns:
+        ``[rows]`` and ``[claims]`` energy paid for everybody's own answers, and for joint ones.
+    """
+    price, rows = model.grid.layer("price").ravel(), len(workload.cells)
+    own = grades.rewards.copy()
+    own[joint.rows] = 0.0
+    cells = np.concatenate([workload.cells, joint.cells])
+    claims = price[cells] * np.concatenate([own, joint.rewards])
+    paid = settle_claims(model.ledger.balance(model.cell_accounts), cells, claims)
     accounts = np.array([organelle.account for organelle in organelles])
-    model.ledger.transfer(model.cell_accounts[workload.cells], accounts[workload.owners], paid, "reward")
-    earned = np.bincount(workload.owners, paid, minlength=len(organelles))
+    earners = np.concatenate([accounts[workload.owners], joint.accounts])
+    model.ledger.transfer(model.cell_accounts[cells], earners, paid, "reward")
+    earned = np.bincount(workload.owners, paid[:rows], minlength=len(organelles))
     answered = np.bincount(workload.owners, minlength=len(organelles))
     succeeded = np.bincount(workload.owners, grades.success, minlength=len(organelles))
     for place, organelle in enumerate(organelles):
         organelle.earned = float(earned[place])
         organelle.answered, organelle.succeeded = int(answered[place]), int(succeeded[place])
-    claimed_by_cell = np.bincount(workload.cells, claims, minlength=price.size)
-    paid_by_cell = np.bincount(workload.cells, paid, minlength=price.size)
+    claimed_by_cell = np.bincount(cells, claims, minlength=price.size)
+    paid_by_cell = np.bincount(cells, paid, minlength=price.size)
     share = np.divide(paid_by_cell, claimed_by_cell, out=np.ones(price.size), where=claimed_by_cell > 0)
     model.payout += 0.5 * (share.reshape(model.payout.shape) - model.payout)
+    return paid[:rows], paid[rows:]
 
 
-def charge(model: EcologyModel, workload: Workload, organelles: Sequence[Organelle]) -> None:
-    """The ticket first, then tokens and adapter size, as far as each can pay."""
+def charge(model: EcologyModel, workload: Workload, organelles: Sequence[Organelle], joint: JointRows) -> None:
+    """The ticket first, then tokens and adapter size, as far as each can pay; tokens of joint work are not theirs."""
     accounts = np.array([organelle.account for organelle in organelles])
     slots = torch.tensor([organelle.slot for organelle in organelles])
     tickets = np.full(len(organelles), model.tariff.ticket)
+    own = np.ones(len(workload.owners), dtype=np.int64)
+    own[joint.rows] = 0
     bills = model.tariff.bill(
-        workload.prompt_tokens,
-        workload.generated_tokens,
+        own * workload.prompt_tokens,
+        own * workload.generated_tokens,
         model.bank.parameter_counts(slots).numpy(),
         workload.owners,
     )
@@ -56,7 +69,7 @@ def charge(model: EcologyModel, workload: Workload, organelles: Sequence[Organel
     paid_bills = model.ledger.transfer(accounts, model.soil, bills, "living", up_to=True)
     short = paid_tickets < tickets - _ROUNDING
     for organelle, spent, unpaid in zip(organelles, (paid_tickets + paid_bills).tolist(), short.tolist(), strict=True):
-        organelle.spent = spent
+        organelle.spent = spent + model.tally.fees[organelle.unique_id]
         organelle.unpaid_tickets = organelle.unpaid_tickets + 1 if unpaid else 0
 
 

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evolora_mesa.evolution.trial import Trial
-from evolora_mesa.nursery import revive
+from evolora_mesa.nursery import Mate, enter, revive
 from evolora_mesa.organelle import Organelle
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["bury", "dismiss", "doomed", "fill_empty_niches", "keep_elites", "welcome"]
+__all__ = ["bury", "dismiss", "doomed", "fill_empty_niches", "keep_elites", "poorest_parent", "take_place", "welcome"]
 
 _DOUBT = 2.0  # failures that every success is held against: a lucky few make no elite
 
 
 def doomed(model: EcologyModel) -> list[Organelle]:
-    """The bankrupt; in a neutral world as many organelles at random."""
+    """The bankrupt; in a neutral world as many organelles at random; on a fixed roster nobody."""
+    if model.config.population.roster == "fixed":
+        return []
     bankrupt = [organelle for organelle in model.organelles() if organelle.bankrupt]
     if model.config.economy.deaths == "bankrupt" or not bankrupt:
         return bankrupt
@@ -72,6 +74,29 @@ def welcome(model: EcologyModel, child: Organelle, trial: Trial, *, confined: bo
     model.phylogeny.accepted(child.unique_id, model.tick, "confined" if confined else "accepted")
 
 
+def poorest_parent(model: EcologyModel, trial: Trial) -> Organelle | None:
+    """Of the parents that live, the one with the least energy."""
+    parents = [organelle for organelle in model.organelles() if organelle.unique_id in trial.parents]
+    return min(parents, key=lambda parent: parent.energy, default=None)
+
+
+def take_place(model: EcologyModel, trial: Trial, parent: Organelle) -> Organelle:
+    """On a fixed roster: a child that has passed is born, into its parent's cell and with all that it owned."""
+    upcoming = Organelle.upcoming_id(model)
+    account = model.ledger.open("organelle")
+    model.ledger.transfer(parent.account, account, parent.energy, "inheritance")
+    mates = [
+        Mate(slot, number, model.phylogeny[number].lineage, focus, None)
+        for slot, number, focus in zip(trial.rivals, trial.parents, trial.focus, strict=True)
+    ]
+    child = Organelle(model, slot=trial.slot, account=account, cell=parent.cell, parents=mates)
+    child.unique_id = trial.child  # the number that the trial was held under
+    Organelle.set_upcoming_id(model, upcoming)
+    enter(model, child, trial.operator)
+    bury(model, [parent], "replaced")
+    return child
+
+
 def dismiss(model: EcologyModel, child: Organelle | None, trial: Trial) -> None:
     """A child has failed, or is dead already: what it and its trial still own goes back to those who paid and live."""
     funders = [organelle for organelle in model.organelles() if organelle.unique_id in trial.funders]
@@ -85,6 +110,8 @@ def dismiss(model: EcologyModel, child: Organelle | None, trial: Trial) -> None:
         )
     if child is not None:
         bury(model, [child], "rejected")
+    elif model.config.population.roster == "fixed":
+        model.bank.free([trial.slot])
 
 
 # ---------------------------------------------------------------- the archive
@@ -126,6 +153,8 @@ def fill_empty_niches(model: EcologyModel) -> None:
     citizens = [organelle for organelle in model.organelles() if not organelle.on_trial]
     crowded = len(model.agents) >= population.maximum - model.config.gate.most_trials  # births come first
     if model.archive is None or not citizens or len(model.agents) >= population.maximum:
+        return
+    if population.roster == "fixed":
         return
     if crowded and len(citizens) >= population.minimum:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import torch
 from evolora_mesa.host import Answers
 from evolora_mesa.tasks import Contracts, Task, TaskSource
 
-__all__ = ["Grades", "Shift", "Workload", "grade"]
+__all__ = ["Grades", "JointRows", "Shift", "Workload", "grade"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,31 @@ class Workload:
         """``[rows]`` tokens written."""
         return np.array([len(tokens) for tokens in self.answers.tokens], dtype=np.int64)
 
+    def take(self, rows: np.ndarray) -> Workload:
+        """Only some rows, ascending, numbered anew; the trace too."""
+        answers = self.answers
+        trace = answers.trace
+        if trace is not None:
+            number = torch.full((len(self.tasks),), -1)
+            number[torch.from_numpy(rows)] = torch.arange(len(rows))
+            renumbered = number.to(trace.rows.device)[trace.rows]
+            kept = (renumbered >= 0).nonzero().squeeze(1)
+            trace = replace(trace.take(kept), rows=renumbered[kept])
+
+        def some(values: list[Any]) -> list[Any]:
+            return [values[row] for row in rows.tolist()]
+
+        return Workload(
+            self.slots[rows],
+            self.owners[rows],
+            self.cells[rows],
+            some(self.tasks),
+            self.answered_by[rows],
+            Answers(
+                some(answers.texts), some(answers.prompts), some(answers.tokens), answers.log_probability[rows], trace
+            ),
+        )
+
     def without_trace(self) -> Workload:
         """The same, but for what learning needs of the answers."""
         return replace(self, answers=replace(self.answers, trace=None))
@@ -64,6 +89,26 @@ class Shift(NamedTuple):
     workload: Workload
     grades: Grades
     ids: np.ndarray
+
+
+class JointRows(NamedTuple):
+    """Work that others than organelles are paid for and pay for.
+
+    Attributes:
+        rows: of the workload, which their owners answered for somebody else.
+        cells, rewards, accounts: ``[claims]`` flat cell, reward in [0, 1] and ledger account of every joint answer.
+    """
+
+    rows: np.ndarray
+    cells: np.ndarray
+    rewards: np.ndarray
+    accounts: np.ndarray
+
+    @classmethod
+    def none(cls) -> Self:
+        """Everybody works for itself."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, nothing, np.zeros(0), nothing)
 
 
 def grade(tasks: Sequence[Task], texts: Sequence[str], source: TaskSource, contracts: Contracts) -> Grades:

@@ -178,12 +178,32 @@ def test_an_export_that_cannot_be_is_refused_and_leaves_nothing(
     assert [path.name for path in Path("full").iterdir()] == ["mine.txt"]
 
 
+def test_an_export_without_pyarrow_is_refused_before_anything_is_made(
+    capsys: pytest.CaptureFixture[str], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["export", str(run), "--format", "parquet"]) == 2
+    assert "Parquet needs pyarrow" in capsys.readouterr().err
+    assert not (run / "export").exists()
+
+
 # ---------------------------------------------------------------- watch
 
 
 def test_a_finished_run_is_shown_once(capsys: pytest.CaptureFixture[str], finished: Path) -> None:
     out = told(capsys, "watch", str(finished))
     assert out.splitlines()[0].startswith("generation 6/6  alive ") and out.endswith("generation 6 of 6\n")
+
+
+@pytest.mark.parametrize("command", [("verify",), ("watch", "--once")])
+def test_results_that_are_older_than_the_records_are_told(
+    capsys: pytest.CaptureFixture[str], run: Path, command: tuple[str, ...]
+) -> None:
+    name, *options = command
+    assert "adapters/" not in told(capsys, name, str(run), *options)
+    (run / "summary.json").rename(run / "earlier_summary.json")  # as when a longer run was asked for
+    assert "adapters/ and phylogeny.csv are of generation 6, " in told(capsys, name, str(run), *options)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")

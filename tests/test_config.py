@@ -49,9 +49,17 @@ def one_line_of(excinfo: pytest.ExceptionInfo[ConfigError]) -> str:
 def test_ecology_spells_out_every_setting_with_its_default():
     assert load_config("ecology") == WorldConfig()
     written = yaml.safe_load(find_config("ecology").read_text(encoding="utf-8"))
-    names = [f"{section}.{key}" for section, keys in written.items() if isinstance(keys, dict) for key in keys]
-    names += [key for key, value in written.items() if not isinstance(value, dict)]
-    assert sorted(names) == sorted(row.name for row in schema_rows())
+    known = {row.name for row in schema_rows()}
+    assert sorted(names_in(written, known)) == sorted(known)
+
+
+def names_in(tree: dict, known: set[str], above: str = "") -> list[str]:
+    """Dotted names of what a file sets; a table of no known name is a section."""
+    names = []
+    for key, value in tree.items():
+        inside = isinstance(value, dict) and above + key not in known
+        names += names_in(value, known, f"{above}{key}.") if inside else [above + key]
+    return names
 
 
 @pytest.mark.parametrize("name", sorted(shipped_configs()))
@@ -61,13 +69,16 @@ def test_every_shipped_config_loads_and_bears_its_own_name(name):
 
 def test_the_shipped_worlds_are_what_their_names_say():
     assert sorted(shipped_configs()) == [
+        "board",
         "ecology",
         "frozen",
         "neutral_shadow",
         "no_archive",
         "no_learning",
         "no_merge",
+        "policy",
         "random_host",
+        "shifting",
         "single",
         "smoke",
     ]
@@ -168,6 +179,8 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         "plasticity.optimizer": ["adam", "sgd"],
         "plasticity.rule": ["three_factor", "reinforce", "hebbian", "none"],
         "economy.deaths": ["bankrupt", "random"],
+        "population.roster": ["open", "fixed"],
+        "forage.routing": ["learned", "uniform"],
         "reproduction.selection": ["energy", "tournament", "rank", "lexicase", "fitness_sharing", "random"],
         "reproduction.operator": ["svd", "ties", "slerp", "uniform", "task_aware"],
         "reproduction.mutations": [["svd"], ["rank", "toggle"], ["rotation", "gaussian"]],

@@ -157,6 +157,26 @@ def test_set_up_happens_once(project):
     assert project.pip_calls()[-1][-2:] == ["-e", ".[dev]"]
 
 
+def test_ci_installs_ray_as_well_and_leaves_it_there(project, monkeypatch):
+    project.go.main(["setup"])
+    monkeypatch.setenv("CI", "true")
+    assert project.go.main(["setup"]) == project.go.main(["setup"]) == 0
+    assert (project.venvs_made, project.installs()) == (1, 2)
+    assert project.pip_calls()[-1][-2:] == ["-e", ".[dev,ray]"]
+    monkeypatch.delenv("CI")
+    assert project.go.main(["setup"]) == 0
+    assert project.installs() == 2
+
+
+def test_a_stamp_of_an_earlier_go_installs_again(project):
+    project.go.main(["setup"])
+    stamp = json.loads(project.go.STAMP.read_text(encoding="utf-8"))
+    del stamp["extras"]
+    project.go.STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+    assert project.go.main(["setup"]) == 0
+    assert (project.venvs_made, project.installs()) == (1, 2)
+
+
 def test_a_finished_set_up_needs_no_write_access(project, monkeypatch):
     project.go.main(["setup"])
     project.go.LOCK.unlink()

@@ -197,6 +197,13 @@ class Archive:
             for name, target in _bank_tensors(self.bank).items():
                 target[slots] = self._weights[name][rows].to(target)
 
+    def forget(self, cells: np.ndarray) -> np.ndarray:
+        """Empty the niches of these flat ``cells [n]``, whose elites are no longer the best there; those emptied."""
+        niches = (np.asarray(cells, np.int64)[:, None] * self.bins + np.arange(self.bins)).ravel()
+        emptied = niches[self.occupied[niches]]
+        self._column["objective"][emptied] = -np.inf
+        return emptied
+
     def _keep(self, niches: np.ndarray, slots: np.ndarray) -> None:
         sources, rows = torch.from_numpy(slots), torch.from_numpy(niches)
         healthy = self.bank.finite(sources)

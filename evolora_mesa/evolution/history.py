@@ -45,6 +45,11 @@ class History:
             counts *= self.memory
             counts += np.bincount(pair, values, minlength=counts.size).reshape(counts.shape)
 
+    def forget(self, cells: np.ndarray) -> None:
+        """Nobody has worked in these flat ``cells`` yet: what was done there was done for another contract."""
+        for counts in (self.episodes, self.wins, self.tokens):
+            counts[:, cells] = 0.0
+
     def focus(self, slots: np.ndarray) -> np.ndarray:
         """``[slots, cells]`` bool: the cells in which most of the work was done, at most four.
 

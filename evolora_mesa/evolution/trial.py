@@ -39,6 +39,9 @@ Reason = Literal[
     "panel_failed",  # shown to lose more than the margin one depth shallower
     "probation_over",  # neither shown nor refuted in time
     "child_died",
+    "cannot_confine",  # better, but not shown to be harmless elsewhere, in a world where tasks go to anybody
+    "no_place",  # a fixed roster, and both parents have left it
+    "season",  # contracts have shifted: what was measured is paid no more
 ]
 
 

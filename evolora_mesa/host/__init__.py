@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evolora_mesa.host.bank import BARE, AdapterBank
+from evolora_mesa.host.constrained import Guide
 from evolora_mesa.host.service import Answers, HostService, Request
 from evolora_mesa.host.sites import Site, resolve_sites
 from evolora_mesa.host.trace import FlatTrace, TokenTrace
@@ -12,6 +13,7 @@ __all__ = [
     "AdapterBank",
     "Answers",
     "FlatTrace",
+    "Guide",
     "HostService",
     "Request",
     "Site",

@@ -9,6 +9,7 @@ import torch
 
 from evolora_mesa.errors import HostError
 from evolora_mesa.host.cache import KeyValueCache
+from evolora_mesa.host.constrained import Guidance
 from evolora_mesa.host.factors import BoundAdapters, Capture, FusedAdapters, Key
 from evolora_mesa.host.lean import LeanHost
 from evolora_mesa.host.sampling import choose_tokens
@@ -68,12 +69,14 @@ def decode_rows(
     stop: torch.Tensor,
     temperature: float,
     trace: TokenTrace | None = None,
+    guidance: Guidance | None = None,
 ) -> Decoded:
     """Answer every row; row ``i`` of the result belongs to row ``i`` of the input, whatever the layout between.
 
     Args:
         adapters: of all owners; `None` for the bare host.
         stop: ``[vocab]`` True for tokens that end an answer.
+        guidance: of these rows, where some may not write everything.
 
     Raises:
         HostError: a prompt leaves no room in a sliding attention window.
@@ -97,13 +100,16 @@ def decode_rows(
     log_probability = torch.zeros(owners.numel(), device=host.device)
     row, position, writing = places, lengths[places], real
     for step in range(max_new):
-        choice = choose_tokens(logits, temperature, keys[row], step)
+        allowed = logits if guidance is None else guidance.masked(logits, row)
+        choice = choose_tokens(allowed, temperature, keys[row], step)
         tokens = choice.tokens
         if trace is not None:
             trace.commit(row, writing, tokens, choice.probabilities, residual)
         live = writing.nonzero().squeeze(1)
         out[row[live], step] = tokens[live]
         log_probability[row[live]] += choice.log_probability[live]
+        if guidance is not None:
+            guidance.advance(row[live], tokens[live])
         writing = writing & ~stop[tokens]
         still = int(writing.sum())
         if still == 0 or step == max_new - 1:

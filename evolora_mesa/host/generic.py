@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from evolora_mesa.errors import EvoloraError, HostError
+from evolora_mesa.host.constrained import Guidance
 from evolora_mesa.host.decode import Decoded, Rows
 from evolora_mesa.host.factors import BoundAdapters, Capture, FusedAdapters, Key
 from evolora_mesa.host.sampling import choose_tokens
@@ -262,6 +263,7 @@ def decode_generic(
     stop: torch.Tensor,
     temperature: float,
     trace: TokenTrace | None = None,
+    guidance: Guidance | None = None,
 ) -> Decoded:
     """`decode_rows` for a generic host: the same answers from the same arguments.
 
@@ -282,13 +284,16 @@ def decode_generic(
     out = torch.full((owners.numel(), max_new), -1, dtype=torch.long, device=host.device)
     log_probability = torch.zeros(owners.numel(), device=host.device)
     for step in range(max_new):
-        choice = choose_tokens(seen.logits[:, -1], temperature, keys[row], step)
+        allowed = seen.logits[:, -1] if guidance is None else guidance.masked(seen.logits[:, -1], row)
+        choice = choose_tokens(allowed, temperature, keys[row], step)
         tokens = choice.tokens
         if trace is not None:
             trace.commit(row, writing, tokens, choice.probabilities, entered)
         live = writing.nonzero().squeeze(1)
         out[row[live], step] = tokens[live]
         log_probability[row[live]] += choice.log_probability[live]
+        if guidance is not None:
+            guidance.advance(row[live], tokens[live])
         writing = writing & ~stop[tokens]
         still = int(writing.sum())
         if still == 0 or step == max_new - 1:

@@ -16,6 +16,7 @@ import torch
 from evolora_mesa.errors import AdapterError, ConfigError, HostError
 from evolora_mesa.host.architecture import Architecture, read_config
 from evolora_mesa.host.bank import BARE, AdapterBank
+from evolora_mesa.host.constrained import Guidance, Guide
 from evolora_mesa.host.cpu import tune_cpu
 from evolora_mesa.host.decode import Decoded, Rows, decode_rows
 from evolora_mesa.host.folder import find_host
@@ -46,11 +47,13 @@ class Request:
         slot: of the adapter bank; `BARE` is the bare host.
         prompt: text.
         key: integer that names the random stream of this row; equal keys draw equal numbers.
+        guided: the answer is a word of the guide's language.
     """
 
     slot: int
     prompt: str
     key: int = 0
+    guided: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,14 @@ class HostService:
 
     # ------------------------------------------------------------------ answering
 
+    def guide(self, chain: Sequence[Sequence[str]]) -> Guide:
+        """What keeps answers inside a language: a text of each link of ``chain``, in order.
+
+        Raises:
+            HostError: the host's tokens cannot write a single word of it.
+        """
+        return Guide(chain, self.codec.token_texts(), self.codec.stop.to(self.host.device))
+
     def answer(
         self,
         requests: Sequence[Request],
@@ -209,6 +220,7 @@ class HostService:
         temperature: float = 0.0,
         max_new_tokens: int = 28,
         trace: TokenTrace | None = None,
+        guide: Guide | None = None,
     ) -> Answers:
         """Answer every request; which rows ride together changes no token of any of them.
 
@@ -217,6 +229,7 @@ class HostService:
             temperature: 0 is greedy.
             max_new_tokens: longest answer, at least 1.
             trace: filled with the activities that a local learning rule needs.
+            guide: from `guide`, for the requests that are guided.
 
         Raises:
             AdapterError: a slot that is not allocated, or a bank made for another host.
@@ -231,8 +244,18 @@ class HostService:
             if not isinstance(request.prompt, str):
                 raise HostError("prompt is not a text", where="Request.prompt", expected="str", got=request.prompt)
         prompts = self.codec.encode([request.prompt for request in requests])
+        guided = torch.tensor([request.guided for request in requests])
+        if guide is None and bool(guided.any()):
+            raise HostError("requests are guided but there is no guide", expected="guide=...")
         tokens, log_probability = self.decode(
-            slots, prompts, keys, bank, temperature=temperature, max_new_tokens=max_new_tokens, trace=trace
+            slots,
+            prompts,
+            keys,
+            bank,
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            trace=trace,
+            guidance=None if guide is None else (guide, guided),
         )
         written = [row[: row.index(-1)] if -1 in row else row for row in tokens.tolist()]
         return Answers(
@@ -253,8 +276,12 @@ class HostService:
         temperature: float,
         max_new_tokens: int,
         trace: TokenTrace | None = None,
+        guidance: tuple[Guide, torch.Tensor] | None = None,
     ) -> Decoded:
         """The token level of `answer`: ``slots [rows]``, token lists, ``keys [rows]`` -> `Decoded`.
+
+        Args:
+            guidance: a guide, and ``[rows]`` which of them it guides.
 
         Raises:
             AdapterError: a slot that is not allocated, or a bank made for another host.
@@ -291,6 +318,8 @@ class HostService:
                 "temperature": temperature,
                 "trace": trace,
             }
+            if guidance is not None:
+                options["guidance"] = Guidance(guidance[0], guidance[1][chunk].to(self.host.device))
             if isinstance(self.host, GenericHost):
                 done = decode_generic(self.host, adapters, rows, **options)
             else:

@@ -88,6 +88,15 @@ class TextCodec:
             )
         return rows
 
+    def token_texts(self) -> list[str]:
+        """``[vocab]`` what each token adds to a text behind another one; empty for special and unknown tokens."""
+        before = self.encode(["{"])[0][-1:]  # some tokenizers drop the space that a text's first token begins with
+        beginning = self._tokenizer.decode(before, skip_special_tokens=True)
+        known = min(self._vocab_size, self._tokenizer.get_vocab_size())
+        texts = self._tokenizer.decode_batch([[*before, token] for token in range(known)], skip_special_tokens=True)
+        added = [text.removeprefix(beginning) if text.startswith(beginning) else "" for text in texts]
+        return added + [""] * (self._vocab_size - known)
+
     def encode_answer(self, text: str) -> list[int]:
         """Tokens of an answer as the host should have written it, end token included."""
         return [*self._tokenizer.encode(text, add_special_tokens=False).ids, min(self._ends)]

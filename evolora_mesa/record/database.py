@@ -10,7 +10,7 @@ from typing import Final
 
 from evolora_mesa.errors import RunError
 
-__all__ = ["connect", "faults", "transaction", "tune"]
+__all__ = ["connect", "connect_to_read", "faults", "transaction", "tune"]
 
 _PATIENCE: Final = 30.0  # seconds that a reader and a writer wait for each other
 
@@ -18,6 +18,19 @@ _PATIENCE: Final = 30.0  # seconds that a reader and a writer wait for each othe
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """A connection without transactions of Python's own; ``mode`` as in SQLite's file names."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_PATIENCE, isolation_level=None)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, also to a file that somebody writes."""
+    try:
+        connection = connect(path, "rw")  # "ro" would leave SQLite's -shm and -wal files behind
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:  # a folder that cannot be written has no room for them
+        if Path(f"{path}-wal").exists():
+            raise
+        connection = connect(path, "ro&immutable=1")
+    return connection
 
 
 def tune(connection: sqlite3.Connection) -> None:

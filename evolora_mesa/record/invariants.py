@@ -35,6 +35,7 @@ _FIGURE_OF_KINDS: Final = {
     "energy_soil": ("soil",),
     "energy_sun": ("sun",),
     "energy_trials": ("trial", "grant"),
+    "energy_colonies": ("colony",),
 }
 _MOST_FINDINGS: Final = 5  # of one invariant: who breaks one breaks it often
 _SINCE_SUN: Final = 2**-48  # share of the largest energy by which a sum of rounded floats may be off
@@ -238,6 +239,40 @@ def _phylogeny(store: RunStore) -> Found:
         yield told["origin"], f"organelle {who} is missing"
 
 
+# ---------------------------------------------------------------- colonies
+
+
+def _colonies(store: RunStore) -> Found:
+    """What dissolves was founded, what is founded was proposed, nothing twice; members of colonies are alive."""
+    proposed: set[int] = set()
+    founded: set[int] = set()
+    alive: set[int] = set()
+    for generation, kind, who, data in store.rows(
+        "SELECT generation, kind, organelle, data FROM events WHERE kind LIKE 'colony%' OR kind IN "
+        "('founded', 'birth', 'revived', 'death') ORDER BY generation, sequence"
+    ):
+        if not kind.startswith("colony"):
+            (alive.discard if kind == "death" else alive.add)(who)
+            continue
+        facts = _facts(data)
+        number, members = facts.get("colony"), facts.get("members", ())
+        if kind == "colony_proposed":
+            known = number not in proposed | founded
+            proposed.add(number)
+        elif kind == "colony_founded":
+            known = number in proposed
+            proposed.discard(number)
+            founded.add(number)
+        else:
+            known = number in (proposed if kind == "colony_refused" else founded)
+        if not known:
+            yield generation, f"{kind} of colony {number}, which is not one that it could happen to"
+        if kind in ("colony_proposed", "colony_founded", "colony_worked") and not alive.issuperset(members):
+            yield generation, f"colony {number} has members that are not alive: {sorted(set(members) - alive)}"
+        if kind == "colony_dissolved":
+            founded.discard(number)
+
+
 # ---------------------------------------------------------------- energy
 
 
@@ -292,6 +327,7 @@ INVARIANTS: Final[dict[str, Callable[[RunStore], Found]]] = {
     "the population changes by births and deaths": _population,
     "figures agree with events": _figures,
     "the phylogeny agrees with events": _phylogeny,
+    "colonies live as the events tell": _colonies,
     "energy sums to zero": _energy,
     "transfers explain all energies": _transfers,
 }

@@ -1,4 +1,4 @@
-"""The lock of a run: one process writes, and others are told which."""
+"""The lock of a run, or of a sweep: one process writes, and others are told which."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ class RunLock:
 
     Args:
         folder: of the run.
+        file: in it, that is locked.
+        what: is locked, in a word.
 
     Raises:
         RunError: another process holds it, or it cannot be taken.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / LOCK_FILE
+    def __init__(self, folder: Path, file: str = LOCK_FILE, what: str = "run") -> None:
+        self.path, self._what = folder / file, what
         self._number = -1
 
     @staticmethod
@@ -54,7 +56,9 @@ class RunLock:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             self._number = os.open(self.path, flags, 0o644)
         except OSError as error:
-            raise RunError("the run cannot be locked", where=self.path, got=error.strerror or str(error)) from error
+            raise RunError(
+                f"the {self._what} cannot be locked", where=self.path, got=error.strerror or str(error)
+            ) from error
         try:
             if fcntl is not None:
                 fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,11 +69,16 @@ class RunLock:
             holder = self._holder()
             self._let_go()
             raise RunError(
-                "the run is being written", where=self.path.parent, got=holder, do="Wait for it, or end that process."
+                f"the {self._what} is being written",
+                where=self.path.parent,
+                got=holder,
+                do="Wait for it, or end that process.",
             ) from error
         except OSError as error:
             self._let_go()
-            raise RunError("the run cannot be locked", where=self.path, got=error.strerror or str(error)) from error
+            raise RunError(
+                f"the {self._what} cannot be locked", where=self.path, got=error.strerror or str(error)
+            ) from error
         return self
 
     def __exit__(

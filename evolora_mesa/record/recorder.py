@@ -160,14 +160,18 @@ def _organelles(model: EcologyModel) -> Iterator[Row]:
 
 
 def _archive(model: EcologyModel) -> Iterator[Row]:
-    """The niches that changed."""
+    """The niches that changed; nothing is known of those that were emptied."""
     archive = model.archive
-    if archive is None or not any(kind == "elite" for kind, _, _ in model.events):
+    if archive is None or not any(kind in ("elite", "season") for kind, _, _ in model.events):
         return
+    emptied = {niche for kind, _, facts in model.events if kind == "season" for niche in facts["emptied"]}
     for elite in archive.elites():
         if elite.generation == model.tick:
             where = (elite.niche, elite.cell, elite.niche % archive.bins)
             yield (*where, elite.objective, elite.cost, elite.organelle)
+            emptied.discard(elite.niche)
+    for niche in sorted(emptied):
+        yield (niche, niche // archive.bins, niche % archive.bins, None, None, None)
 
 
 def _phylogeny(model: EcologyModel) -> Iterator[Row]:

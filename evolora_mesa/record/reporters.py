@@ -157,6 +157,26 @@ def energy_trials(model: EcologyModel) -> float:
     return owned["trial"] + owned["grant"]
 
 
+def colonies(model: EcologyModel) -> int:
+    """Colonies that have passed their trial."""
+    return len(model.colonies.founded)
+
+
+def energy_colonies(model: EcologyModel) -> float:
+    """Energy in the pots of colonies, those on trial included."""
+    return model.ledger.by_kind()["colony"]
+
+
+def posts(model: EcologyModel) -> int:
+    """Hints on the message board."""
+    return len(model.hints.board)
+
+
+def hints_read(model: EcologyModel) -> int:
+    """Tasks of this generation that were answered with a hint from the board or the knowledge cache."""
+    return model.tally.hints_read
+
+
 def episodes(model: EcologyModel) -> int:
     """Tasks answered in this generation."""
     return model.tally.episodes
@@ -264,6 +284,10 @@ MODEL_REPORTERS: dict[str, Callable[[EcologyModel], float]] = {
         coverage,
         qd_score,
         lineages,
+        colonies,
+        energy_colonies,
+        posts,
+        hints_read,
         episodes,
         prompt_tokens,
         generated_tokens,
@@ -288,6 +312,7 @@ COUNTED: tuple[str, ...] = (
     "revivals",
     "gate_answers",
     "gate_tokens",
+    "hints_read",
     "prompt_tokens",
     "generated_tokens",
     "rolled_back",

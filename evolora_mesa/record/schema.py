@@ -53,7 +53,22 @@ EVENT_KINDS: Final = (
     "learned",  # one update of the adapters of all who worked
     "rolled_back",  # an adapter was put back to an earlier state
     "quarantined",  # an adapter was no longer finite
+    "policy",  # an organelle has written one; `parsed` says how it could be read
+    "posted",  # an organelle has put a hint on the board
+    "kept",  # paid answers came into the knowledge cache
+    "read",  # an organelle has read a hint before answering
     "elite",  # a niche of the archive has a new or better elite
+    "season",  # contracts shifted; niches of the archive were emptied
+    "colony_proposed",  # two organelles audition for a colony
+    "colony_refused",  # they did not pass
+    "colony_founded",  # they passed
+    "colony_worked",  # its joint tasks of a generation, and its best member's answers with as many tokens
+    "colony_tried",  # a trial for something more ended without it
+    "colony_joined",  # one more member
+    "colony_left",  # one member less
+    "colony_climbed",  # one adapter answers for all from now on
+    "colony_child",  # a child with that adapter, on trial
+    "colony_dissolved",
 )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import EvoloraError, RunError
+from evolora_mesa.ground import contracts_at
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.refill import refill
 from evolora_mesa.snapshot import take_snapshot
@@ -34,7 +35,10 @@ _PARTS: Final = (  # of a world that keep their own state
     "beliefs",
     "history",
     "traits",
+    "policies",
+    "hints",
     "gatehouse",
+    "colonies",
     "tuner",
     "relief",
     "phylogeny",
@@ -124,6 +128,7 @@ def _refill_model(model: EcologyModel, tree: Mapping[str, Any]) -> None:
     Organelle.set_upcoming_id(model, tree["organelles"]["upcoming_id"])
     model.tick, model.steps, model.running = clock["tick"], clock["steps"], clock["running"]
     model.accuracy = clock["accuracy"]
+    model.contracts = contracts_at(model.config, model.grid.families, model.tick)
     model.totals = Counter(tree["totals"])
     model.events = []
     _refill_figures(model, tree["figures"])

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 
 from evolora_mesa.config import MOST_MEMORY, PlasticityConfig, WorldConfig
@@ -22,6 +21,7 @@ from evolora_mesa.streams import Streams
 from evolora_mesa.study.baseline_table import ArmRow, BaselineTable
 from evolora_mesa.study.deployment import Ground, deploy, draw_panels
 from evolora_mesa.study.lanes import Spent, fine_tune_lanes, train_lanes
+from evolora_mesa.study.worth import mean_roi
 
 __all__ = ["ARMS", "DEFAULT_ARMS", "BaselineTable", "run_baselines"]
 
@@ -83,10 +83,18 @@ def run_baselines(
         on_progress: called with every finished row.
 
     Raises:
-        ConfigError: an unknown arm or seed, something twice, or no episodes.
+        ConfigError: an unknown arm or seed, something twice, no episodes, or contracts that shift.
     """
     world = load_config(config)
     _check(arms, seeds, episodes)
+    if world.seasons.shift_every:
+        raise ConfigError(
+            "the other arms know one season only",
+            where="seasons.shift_every",
+            expected="0",
+            got=world.seasons.shift_every,
+            do="Measure a moving world with evolora_mesa.study.worth.",
+        )
     ground = Ground.of(world)
     random_service = _random_host(world) if "random_host" in arms else None
     rows: dict[tuple[int, str], ArmRow] = {}
@@ -160,14 +168,7 @@ def _ecology(service: HostService, world: WorldConfig, seed: int, episodes: int)
     spent = _grow(model, episodes)
     seconds = time.process_time() - began
     candidates = [BARE, *(organelle.slot for organelle in model.organelles())]
-    return _Trained(service, model.bank, candidates, spent, seconds, _mean_roi(model))
-
-
-def _mean_roi(model: EcologyModel) -> float | None:
-    """Mean over the generations in which anybody lived."""
-    values = np.array(model.datacollector.model_vars["mean_roi"][1:], dtype=float)
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
+    return _Trained(service, model.bank, candidates, spent, seconds, mean_roi(model))
 
 
 def _one_adapter(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evolora_mesa.config import WorldConfig
-from evolora_mesa.ground import ground_of
+from evolora_mesa.ground import contracts_at, ground_of
 from evolora_mesa.host import AdapterBank, HostService
 from evolora_mesa.streams import Streams
 from evolora_mesa.study.panels import answer_panel, draw_panel, family_of
@@ -30,13 +30,15 @@ class Ground:
     max_new_tokens: int
 
     @classmethod
-    def of(cls, config: WorldConfig) -> Ground:
-        """The ground of a config; the same tasks and contracts as in `EcologyModel`.
+    def of(cls, config: WorldConfig, generation: int = 0) -> Ground:
+        """The ground of a config; the same tasks and contracts as in `EcologyModel` after that ``generation``.
 
         Raises:
             TaskError: a family that does not exist.
+            ConfigError: contracts that cannot shift.
         """
-        source, contracts = ground_of(config.tasks)
+        source, _ = ground_of(config.tasks)
+        contracts = contracts_at(config, list(source.families), generation)
         return cls(source, contracts, config.tasks.depths, config.host.max_new_tokens)
 
     @property
@@ -64,6 +66,8 @@ class Deployment:
         by_family: ``accuracy`` family by family.
         answers: of the routes, one per task of the test panel.
         success: ``[tasks]`` of those answers.
+        written: mean tokens of those answers.
+        asked: answers that the host gave, to choose and to score.
         selection_tokens: that the host read and wrote to choose; 0 when there was no choice.
         selection_seconds: CPU seconds of choosing.
     """
@@ -75,6 +79,8 @@ class Deployment:
     by_family: dict[str, float]
     answers: list[str]
     success: np.ndarray
+    written: float
+    asked: int
     selection_tokens: int
     selection_seconds: float
 
@@ -107,7 +113,7 @@ def deploy(
     families = ground.families
     slots, count = np.asarray(candidates), len(panels.test)
     began = time.process_time()
-    routes, single, tokens = np.zeros(len(families), dtype=np.int64), 0, 0
+    routes, single, tokens, asked = np.zeros(len(families), dtype=np.int64), 0, 0, 0
     if len(slots) > 1:
         marks = answer_panel(
             service,
@@ -121,6 +127,7 @@ def deploy(
         selected = marks.success.reshape(len(slots), -1)
         routes = choose_routes(selected, family_of(panels.select, families), len(families))
         single, tokens = int(selected.mean(1).argmax()), marks.tokens
+        asked = selected.size
     seconds = time.process_time() - began
     groups = family_of(panels.test, families)
     answered_by = routes[groups]
@@ -140,6 +147,8 @@ def deploy(
     success = np.zeros((len(slots), count), dtype=bool)
     success[rows, columns] = marks.success
     routed = score_routes(routes, single, success, groups)
+    written = np.zeros((len(slots), count))
+    written[rows, columns] = marks.written
     texts = dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), marks.texts, strict=True))
     right = success[answered_by, np.arange(count)]
     return Deployment(
@@ -150,6 +159,8 @@ def deploy(
         {family: float(right[groups == number].mean()) for number, family in enumerate(families)},
         [texts[row, column] for column, row in enumerate(answered_by.tolist())],
         right,
+        float(written[answered_by, np.arange(count)].mean()),
+        asked + len(rows),
         tokens,
         seconds,
     )

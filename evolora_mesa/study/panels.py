@@ -21,11 +21,13 @@ class Marks(NamedTuple):
         success: ``[rows]`` right, and in the style that the cell pays for.
         texts: the answers.
         tokens: read and written, all rows together.
+        written: ``[rows]`` tokens of each answer.
     """
 
     success: np.ndarray
     texts: list[str]
     tokens: int
+    written: np.ndarray
 
 
 def draw_panel(source: TaskSource, pool: Pool, depths: int, per_cell: int, rng: random.Random) -> list[Task]:
@@ -63,8 +65,9 @@ def answer_panel(
         contracts.reward(task, source.grade(task, text)).success
         for task, text in zip(tasks, answers.texts, strict=True)
     ]
-    tokens = sum(map(len, answers.prompts)) + sum(map(len, answers.tokens))
-    return Marks(np.array(success, dtype=bool), answers.texts, tokens)
+    written = np.array([len(tokens) for tokens in answers.tokens], dtype=np.int64)
+    tokens = sum(map(len, answers.prompts)) + int(written.sum())
+    return Marks(np.array(success, dtype=bool), answers.texts, tokens, written)
 
 
 def success_matrix(

@@ -14,7 +14,7 @@ import numpy as np
 
 from evolora_mesa.errors import ConfigError
 
-__all__ = ["Interval", "paired_difference", "t_interval"]
+__all__ = ["Interval", "chance_of_no_mean", "holm", "paired_difference", "standard_deviation", "t_interval"]
 
 
 class Interval(NamedTuple):
@@ -79,3 +79,45 @@ def paired_difference(first: Sequence[float], second: Sequence[float], confidenc
     if len(first) != len(second):
         raise ConfigError("paired values come in pairs", expected=f"{len(first)} values", got=f"{len(second)} values")
     return t_interval([a - b for a, b in zip(first, second, strict=True)], confidence)
+
+
+def standard_deviation(values: Sequence[float]) -> float:
+    """Of a sample, with n - 1; nan with fewer than two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def chance_of_no_mean(values: Sequence[float]) -> float:
+    """Two-sided p of a t test of mean 0; of differences by seed it is the paired test.
+
+    Returns:
+        In [0, 1]; nan with fewer than two values. Values that are all the same have no spread to test against: 1 if
+        they are 0, else 0, as their interval has no width either.
+    """
+    if len(values) < 2:
+        return math.nan
+    mean, error = float(np.mean(values)), standard_deviation(values) / math.sqrt(len(values))
+    if error == 0.0:
+        return 1.0 if mean == 0.0 else 0.0
+    from scipy.special import stdtr
+
+    return min(2 * float(stdtr(len(values) - 1, -abs(mean) / error)), 1.0)
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """p values of a family of tests, adjusted so that the chance of any false finding stays what it was for one.
+
+    Holm, "A simple sequentially rejective multiple test procedure" (1979).
+
+    Args:
+        chances: each in [0, 1]; nan of a test that could not be made, which does not count.
+
+    Returns:
+        In the same order, never below what was given; nan stays nan.
+    """
+    adjusted = [math.nan] * len(chances)
+    made = sorted((place for place, chance in enumerate(chances) if not math.isnan(chance)), key=chances.__getitem__)
+    least = 0.0  # an adjusted p is at least that of every smaller one
+    for rank, place in enumerate(made):
+        least = max(least, min((len(made) - rank) * chances[place], 1.0))
+        adjusted[place] = least
+    return adjusted

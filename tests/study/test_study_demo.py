@@ -68,18 +68,28 @@ def test_an_extinct_world_is_told_as_one(small_world: WorldConfig, tmp_path: Pat
     assert "everybody died" in text and "It learned" not in text
 
 
-@pytest.mark.parametrize("outcome", ["interrupted", "output closed"])
+@pytest.mark.parametrize(
+    ("outcome", "ended_by", "said"),
+    [
+        ("interrupted", "SIGINT", "Ended early by Ctrl-C"),
+        ("interrupted", "SIGTERM", "Ended early by SIGTERM"),
+        ("output closed", None, ""),
+    ],
+)
 def test_a_run_that_was_not_lived_to_its_end_is_not_compared(
-    small_world: WorldConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str
+    small_world: WorldConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: str,
+    ended_by: str | None,
+    said: str,
 ) -> None:
-    monkeypatch.setattr(demo, "record_run", lambda model, folder, stream: {"outcome": outcome})
+    summary = {"outcome": outcome, "ended_by": ended_by}
+    monkeypatch.setattr(demo, "record_run", lambda model, folder, stream: summary)
     monkeypatch.setattr(demo, "deploy", lambda *rest: pytest.fail("compared"))
-    if outcome == "interrupted":
-        with pytest.raises(KeyboardInterrupt):
-            played(small_world, tmp_path / "run")
-    else:
-        result, text = played(small_world, tmp_path / "run")
-        assert result.ecology is None and "learned" not in text
+    result, text = played(small_world, tmp_path / "run")
+    assert (result.outcome, result.ended_by, result.ecology) == (outcome, ended_by, None)
+    assert said in text and "learned" not in text
 
 
 def test_a_folder_with_content_is_refused(small_world: WorldConfig, tmp_path: Path) -> None:

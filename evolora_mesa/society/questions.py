@@ -1,0 +1,83 @@
+"""Rows of many askers, put to the host in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from evolora_mesa.host import Request
+
+if TYPE_CHECKING:
+    from evolora_mesa.model import EcologyModel
+
+__all__ = ["Questions", "Replies"]
+
+
+class Replies(NamedTuple):
+    """What came back.
+
+    Attributes:
+        texts: of each row.
+        tokens: written, of each row.
+        log_probability: ``[rows]``.
+        read, written: ``[rows]`` numbers of tokens.
+    """
+
+    texts: list[str]
+    tokens: list[list[int]]
+    log_probability: np.ndarray
+    read: np.ndarray
+    written: np.ndarray
+
+    def take(self, rows: slice) -> Replies:
+        """Some of the rows."""
+        return Replies(
+            self.texts[rows], self.tokens[rows], self.log_probability[rows], self.read[rows], self.written[rows]
+        )
+
+
+class Questions:
+    """A host call in the making."""
+
+    def __init__(self) -> None:
+        self._slots: list[int] = []
+        self._prompts: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def ask(self, slots: Sequence[int], prompts: Sequence[str]) -> slice:
+        """Add rows; where to find them in the replies."""
+        start = len(self._slots)
+        self._slots += slots
+        self._prompts += prompts
+        return slice(start, len(self._slots))
+
+    def put(self, model: EcologyModel, stream: str) -> Replies:
+        """Ask the host everything at once, sampled as living is; without a question there is no call.
+
+        Args:
+            stream: name of the random stream that the rows' keys are counted up from.
+        """
+        if not self._slots:
+            nothing = np.zeros(0)
+            return Replies([], [], nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+        first_key = model.streams.integer(stream) >> 1  # room to count up from it
+        answers = model.host.answer(
+            [
+                Request(slot, prompt, first_key + row)
+                for row, (slot, prompt) in enumerate(zip(self._slots, self._prompts, strict=True))
+            ],
+            model.bank,
+            temperature=model.config.host.temperature,
+            max_new_tokens=model.config.host.max_new_tokens,
+        )
+        return Replies(
+            answers.texts,
+            answers.tokens,
+            answers.log_probability.numpy().astype(float),
+            np.array([len(tokens) for tokens in answers.prompts], dtype=np.int64),
+            np.array([len(tokens) for tokens in answers.tokens], dtype=np.int64),
+        )

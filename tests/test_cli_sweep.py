@@ -1,0 +1,185 @@
+"""``evolora sweep`` and ``evolora replay`` from the outside: commands, what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolora_mesa.cli import main
+from evolora_mesa.record.store import RunStore
+from evolora_mesa.strictyaml import dump_yaml
+
+HERE = Path(__file__).parent
+MODELS = HERE / "study" / "sweep"
+
+FRAGILE = {
+    "name": "fragile",
+    "model": "odd_models:Fragile",
+    "generations": 5,
+    "factors": {"grief": ["", "raise"]},
+    "seeds": 2,
+    "metrics": {"height": {"figure": "height"}},
+}
+WORLD = {
+    "name": "tiny",
+    "base": "smoke",
+    "generations": 1,
+    "set": {"population.episodes": 1, "host.device": "cpu"},
+    "factors": {"economy.ticket": [0.5]},
+    "seeds": 1,
+    "metrics": {"success": {"figure": "success_rate"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(MODELS))
+    monkeypatch.chdir(tmp_path)
+
+
+def spec_file(folder: Path, tree: dict[str, Any], **changes: Any) -> str:
+    path = folder / "spec.yaml"
+    path.write_text(dump_yaml({**tree, **changes}), encoding="utf-8")
+    return str(path)
+
+
+def results(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((folder / "results.csv").read_text(encoding="utf-8"))))
+
+
+def test_one_bad_cell_costs_its_own_runs_only_and_can_be_run_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec, out = spec_file(tmp_path, FRAGILE), tmp_path / "out"
+    assert main(["sweep", spec, "--out", str(out), "--workers", "2"]) == 1
+    told = capfd.readouterr().out
+    rows = results(out)
+    assert [row["status"] for row in rows] == ["done", "done", "failed", "failed"]
+    assert [row["error"] for row in rows] == ["", "", *["ValueError: a bad day and a second line"] * 2]
+    failed = [row["run"] for row in rows[2:]]
+    command = told.strip().splitlines()[-1]
+    assert f"evolora sweep {spec} --out {out}" in command and all(f"--retry {key}" in command for key in failed)
+    again = main(["sweep", spec, "--out", str(out), "--retry", failed[0]])
+    told = capfd.readouterr().out
+    assert again == 1 and "2 of 4 runs failed" in told and "finished" not in told
+    assert main(["sweep", spec, "--out", str(out), "--retry", rows[0]["run"]]) == 2
+    assert "no failed run" in capfd.readouterr().err
+
+
+def test_a_finished_sweep_says_so_and_a_larger_one_adds_to_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    small = {**FRAGILE, "model": "odd_models:Counter", "factors": {"slope": [1.0]}}
+    assert main(["sweep", spec_file(tmp_path, small), "--out", str(out), "--quiet"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.csv")}
+    capfd.readouterr()
+    assert main(["sweep", spec_file(tmp_path, small), "--out", str(out)]) == 0
+    assert capfd.readouterr().out.startswith("The sweep is finished: all of its 2 runs are over.")
+    assert before and all(path.stat().st_mtime_ns == then for path, then in before.items())
+    larger = spec_file(tmp_path, small, factors={"slope": [1.0, 2.0]})
+    assert main(["sweep", larger, "--out", str(out), "--format", "json"]) == 0
+    told = capfd.readouterr()
+    assert "2 are done" in told.err and len(json.loads(told.out)["runs"]) == 4
+    assert [row["height"] for row in results(out)] == ["5.0", "5.0", "10.0", "10.0"]
+
+
+def test_a_dry_run_tells_what_it_takes_and_leaves_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    spec = spec_file(tmp_path, FRAGILE)
+    assert main(["sweep", spec, "--dry-run", "--workers", "2"]) == 0
+    assert "4 runs x ~" in capfd.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+def test_a_long_sweep_wants_a_yes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    spec = spec_file(tmp_path, {**FRAGILE, "factors": {"grief": [""]}}, seeds=201)
+    assert main(["sweep", spec]) == 2
+    assert "201 runs are more than 200" in capfd.readouterr().err
+    assert not (tmp_path / "sweeps" / "fragile" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--engine", "slurm"], "no such engine"),
+        (["--format", "pdf"], "no such format"),
+        (["--workers", "0"], "--workers"),
+        (["--retry", "0123"], "no failed run"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["sweep", spec_file(tmp_path, FRAGILE), *arguments]) == 2
+    error = capfd.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_a_limit_of_the_command_wins_over_the_spec(tmp_path: Path) -> None:
+    sleepy = {**FRAGILE, "factors": {"grief": ["sleep"]}, "seeds": 1, "limits": {"seconds": 600.0}}
+    sleepy["set"] = {"trace": str(tmp_path / "trace")}
+    assert main(["sweep", spec_file(tmp_path, sleepy), "--out", "out", "--timeout", "0.3", "--quiet"]) == 1
+    assert [row["error"] for row in results(tmp_path / "out")] == ["no end within 0.3 s"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_sweep_in_order_and_the_same_command_goes_on(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    trace = tmp_path / "trace"
+    tree = {**FRAGILE, "factors": {"grief": ["", "sleep"]}, "seeds": 1, "set": {"trace": str(trace)}}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(MODELS), str(HERE.parent)))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evolora_mesa.cli", "sweep", spec_file(tmp_path, tree), "--out", "out"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not (trace.exists() and results(tmp_path / "out")):
+        time.sleep(0.05)
+    os.killpg(process.pid, number)  # as a terminal does
+    told, error = process.communicate(timeout=60)
+    assert process.returncode == code, (told, error)
+    assert "1 of 2 runs are done; the same command goes on: evolora sweep" in told.splitlines()[-1]
+    assert [row["status"] for row in results(tmp_path / "out")] == ["done"]
+
+
+def test_a_run_of_a_sweep_is_lived_again_to_the_same_digest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", spec_file(tmp_path, WORLD), "--out", "out", "--quiet"]) == 0
+    (row,) = results(tmp_path / "out")
+    run = tmp_path / "out" / "runs" / row["run"]
+    capfd.readouterr()
+    assert main(["replay", str(run)]) == 0
+    assert capfd.readouterr().out == f"the same: 1 generations, digest {row['digest']}\n"
+    with RunStore.open_for_append(run / "run.sqlite", 1) as store:
+        store._connection.execute("UPDATE generations SET digest = 'ab' WHERE generation = 1")
+    assert main(["replay", str(run), "--json"]) == 1
+    found = json.loads(capfd.readouterr().out)
+    assert (found["generation"], found["digest"], found["recorded"]) == (1, row["digest"], "ab")
+
+
+def test_a_run_of_another_model_is_lived_again_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tree = {**FRAGILE, "model": "odd_models:Counter", "factors": {"slope": [1.0]}, "seeds": 1}
+    assert main(["sweep", spec_file(tmp_path, tree), "--out", "out", "--quiet"]) == 0
+    (row,) = results(tmp_path / "out")
+    capfd.readouterr()
+    assert main(["replay", str(tmp_path / "out" / "runs" / row["run"])]) == 0
+    assert capfd.readouterr().out == f"the same: 5 generations, digest {row['digest']}\n"
+
+
+def test_what_is_no_run_is_not_lived_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(tmp_path)]) == 2
+    assert "not the folder of a run" in capfd.readouterr().err

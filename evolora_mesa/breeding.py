@@ -124,6 +124,7 @@ def _elite(model: EcologyModel, parent: Organelle, own: np.ndarray, rng: np.rand
         elite
         for elite in model.archive.elites()
         if not own[elite.cell]
+        and model.open.flat[elite.cell]
         and elite.organelle not in alive
         and not model.gatehouse.has_tried(model, parent.unique_id, elite.organelle)
     ]

@@ -13,6 +13,7 @@ import typer
 from evolora_mesa import __version__
 from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
+from evolora_mesa.cli_judge import judge
 from evolora_mesa.cli_lineage import lineage
 from evolora_mesa.cli_records import export, verify, watch
 from evolora_mesa.cli_replay import replay
@@ -23,6 +24,7 @@ from evolora_mesa.cli_streams import Outlet, outlets
 from evolora_mesa.cli_study import baselines, demo, merging, specialists
 from evolora_mesa.cli_summary import summary
 from evolora_mesa.cli_sweep import sweep
+from evolora_mesa.cli_tune import tune
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError, one_line
 from evolora_mesa.record.interrupt import Leaving, exit_code
 
@@ -53,8 +55,10 @@ app.command()(replay)
 app.command()(export)
 app.command()(report)
 app.command()(animate)
+app.command()(judge)
 app.command()(summary)
 app.command()(sweep)
+app.command()(tune)
 app.add_typer(host_app, name="host")
 
 

@@ -33,8 +33,8 @@ def verify(run: RunPath, as_json: Annotated[bool, typer.Option("--json", help="A
             when = f" (generation {finding.generation})" if finding.generation >= 0 else ""
             print(f"broken: {finding.invariant}{when}: {one_line(finding.detail)}")
         state = "finished" if found.finished else "not finished"
-        if found.results:
-            print(found.results)
+        for note in filter(None, (found.older, found.results)):
+            print(note)
         print(f"{'broken' if found.findings else 'ok'}: generation {found.generation}, {state}, digest {found.digest}")
     if not found.ok:
         raise typer.Exit(1)

@@ -33,9 +33,12 @@ def resume(
         settings_of,
         world_at,
     )
+    from evolora_mesa.record.given import given_settings
+    from evolora_mesa.record.layout import RATINGS_FILE
     from evolora_mesa.record.live import record_run
     from evolora_mesa.record.lock import RunLock
     from evolora_mesa.record.runfolder import RunFolder
+    from evolora_mesa.society.ratings import RatingBook
 
     check_is_run(run)
     with RunLock(run):
@@ -53,7 +56,9 @@ def resume(
             print(f"The run is over: it has all of its {reached} generations. A larger --generations makes it longer.")
             return
         model = world_at(checkpoint, config, facts)
-        notes = notes_on(checkpoint, model)
+        if model.jury.hears_the_run:
+            model.jury.hear(RatingBook(run / RATINGS_FILE).ratings)
+        notes = notes_on(checkpoint, model, given_settings(run, facts).older)
         for note in notes:
             print(note, file=sys.stderr)
         with RunFolder.reopen(run, config, reached) as folder:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from evolora_mesa.study.sweep.job import Result
     from evolora_mesa.study.sweep.ledger import Ledger
     from evolora_mesa.study.sweep.results import Row
+    from evolora_mesa.study.sweep.spec import SweepSpec
 
-__all__ = ["sweep"]
+__all__ = ["engine_for", "known_results", "live", "plan_for", "sweep", "tell_failed"]
 
 ALL: Final = "all"
 
@@ -75,8 +76,8 @@ def sweep(
     folder = out if out is not None else default_folder(asked)
     limits = Limits(timeout or asked.limits.seconds, max_mem or asked.limits.mebibytes, asked.limits.attempts)
     if dry_run:
-        with _engine(engine, workers, limits, address) as running:
-            print(*_plan(agenda, _known(folder), running).lines(), sep="\n")
+        with engine_for(engine, workers, limits, address) as running:
+            _told_plan(agenda, known_results(folder, asked), running, quiet=False)
         return
     options = {"--engine": None if engine == "local" else engine, "--address": address, "--timeout": timeout}
     given = [part for name, value in {**options, "--max-mem": max_mem}.items() if value for part in (name, str(value))]
@@ -86,22 +87,23 @@ def sweep(
         if not agenda.ready(ledger.results):
             print(f"The sweep is finished: all of its {len(agenda.runs(ledger.results))} runs are over.")
         else:
-            with _engine(engine, workers, limits, address) as running:
+            with engine_for(engine, workers, limits, address) as running:
                 _check(agenda, ledger, running, yes=yes, quiet=quiet)
-                ended_by = _run(agenda, running, ledger, folder, quiet=quiet)
+                ended_by = live(agenda, running, ledger, folder, quiet=quiet)
             if ended_by:
                 over = sum(run.key in ledger.results for run in agenda.runs(ledger.results))
                 print(f"{over} of {agenda.most} runs are done; the same command goes on: {again}")
                 raise typer.Exit(exit_code(ended_by))
         findings = _conclude(agenda, ledger, folder)
-        _tell_failed(findings.rows, again)
+        tell_failed(findings.rows, again)
     if form is not None:
         print(told_as(findings, form), end="")
     if findings.count("failed"):
         raise typer.Exit(_FAILED)
 
 
-def _engine(name: str, workers: int | None, limits: Limits, address: str | None) -> Engine:
+def engine_for(name: str, workers: int | None, limits: Limits, address: str | None) -> Engine:
+    """The engine ``local`` or ``ray``, with a worker for each processor unless told."""
     if name == "ray":
         from evolora_mesa.study.sweep.ray_engine import RayEngine
 
@@ -111,12 +113,16 @@ def _engine(name: str, workers: int | None, limits: Limits, address: str | None)
     return LocalEngine(workers or os.cpu_count() or 1, limits)
 
 
-def _known(folder: Path) -> dict[str, Result]:
-    """Results that are there already, for somebody who writes nothing."""
-    from evolora_mesa.study.sweep.results import STORE_FILE, read_results
+def known_results(folder: Path, spec: SweepSpec | None = None) -> dict[str, Result]:
+    """Results that are there already, for somebody who writes nothing.
 
-    rows = read_results(folder)[1] if (folder / STORE_FILE).exists() else ()
-    return {row.key: row.result for row in rows if row.result is not None}
+    Args:
+        spec: its metrics have to be in them; by default whatever was measured.
+    """
+    from evolora_mesa.study.sweep.ledger import results_in
+    from evolora_mesa.study.sweep.subject import metrics_of
+
+    return results_in(folder, {} if spec is None else metrics_of(spec))
 
 
 def _forget(agenda: Agenda, ledger: Ledger, retry: Sequence[str]) -> None:
@@ -140,15 +146,25 @@ def _has_failed(ledger: Ledger, key: str) -> bool:
 
 def _check(agenda: Agenda, ledger: Ledger, engine: Engine, *, yes: bool, quiet: bool) -> None:
     """Tell what is about to happen; a long sweep needs a yes."""
-    plan = _plan(agenda, ledger.results, engine)
-    if not quiet:
-        print(*plan.lines(), sep="\n", flush=True)
-    objections = plan.objections()
+    objections = _told_plan(agenda, ledger.results, engine, quiet=quiet).objections()
     if objections and not yes:
         raise ConfigError(f"not started: {'; '.join(objections)}", do="Give --yes if that is meant.")
 
 
-def _plan(agenda: Agenda, results: Mapping[str, Result], engine: Engine) -> Plan:
+def _told_plan(agenda: Agenda, results: Mapping[str, Result], engine: Engine, *, quiet: bool) -> Plan:
+    """Tell what is ahead: how much it is at once, for a pilot can take long or hang, then what it takes."""
+    from evolora_mesa.study.sweep.check import plan_of
+
+    if quiet:
+        return plan_for(agenda, results, engine)
+    print(plan_of(agenda, results, engine.free).lines()[0], flush=True)
+    plan = plan_for(agenda, results, engine)
+    for line in plan.lines()[1:]:
+        print(line, flush=True)
+    return plan
+
+
+def plan_for(agenda: Agenda, results: Mapping[str, Result], engine: Engine) -> Plan:
     """What is ahead; how long a run takes is told by those that are over, or by a pilot."""
     from evolora_mesa.study.sweep.check import fly, plan_of
 
@@ -162,7 +178,7 @@ def _plan(agenda: Agenda, results: Mapping[str, Result], engine: Engine) -> Plan
 # ---------------------------------------------------------------------- while it runs, and after
 
 
-def _run(agenda: Agenda, engine: Engine, ledger: Ledger, folder: Path, *, quiet: bool) -> str:
+def live(agenda: Agenda, engine: Engine, ledger: Ledger, folder: Path, *, quiet: bool) -> str:
     """To the end; the name of the signal that came before it, if one did."""
     from evolora_mesa.study.sweep.progress import progress_for
     from evolora_mesa.study.sweep.supervisor import supervise
@@ -191,7 +207,12 @@ def _conclude(agenda: Agenda, ledger: Ledger, folder: Path) -> Findings:
     return findings
 
 
-def _tell_failed(rows: Sequence[Row], again: str) -> None:
+def tell_failed(rows: Sequence[Row], again: str) -> None:
+    """Name the failed runs, and the command that runs only them again.
+
+    Args:
+        again: that command without ``--retry``.
+    """
     failed = {row.key: row for row in rows if row.status == "failed"}
     for row in list(failed.values())[:_NAMED]:
         error = row.result.error if row.result is not None else ""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from evolora_mesa.config_evolution import ArchiveConfig, DiversityConfig, GateConfig, ReproductionConfig
+from evolora_mesa.config_seasons import SeasonsConfig
 from evolora_mesa.config_society import SocietyConfig
 from evolora_mesa.settings import MOST_ENERGY, Section, Text, Texts, as_tuple, clash, repeated, setting
 
@@ -142,9 +143,12 @@ class TasksConfig(Section):
             self._require_family(family, "cell_styles")
         return self
 
-    def _require_family(self, family: str, name: str) -> None:
+    def may_ask(self, family: str) -> bool:
         """Names of user families are known only after their import, so any new name passes beside them."""
-        if family in self.families or (self.user_families and family not in FAMILIES):
+        return family in self.families or bool(self.user_families and family not in FAMILIES)
+
+    def _require_family(self, family: str, name: str) -> None:
+        if self.may_ask(family):
             return
         raise clash(
             "a style for a family that is not asked",
@@ -153,18 +157,6 @@ class TasksConfig(Section):
             expected=f"one of {', '.join(self.families)}",
             got=family,
         )
-
-
-class SeasonsConfig(Section):
-    """How the world changes while it is lived in."""
-
-    shift_every: int = setting(
-        0,
-        "length of a season, after which the families exchange their paid answer styles; 0 is for ever",
-        unit="generations",
-        ge=0,
-        le=1_000_000_000,
-    )
 
 
 class PopulationConfig(Section):
@@ -341,6 +333,15 @@ class WorldConfig(Section):
                 expected=f"at most population.episodes / 2 = {self.population.episodes // 2} pairs",
                 got=self.plasticity.pairs,
             )
+        if self.plasticity.rule == "none" and self.society.skills.enabled:
+            raise clash(
+                "skill factors follow the gradients of learning, and there are none",
+                "society.skills.enabled",
+                "plasticity.rule",
+                expected="another learning rule, or no skill factors",
+                got=self.plasticity.rule,
+            )
+        self._check_calendar()
         if self.plasticity.rule == "evolution_strategy" and self.society.colonies.enabled:
             raise clash(
                 "members of colonies answer as they are, and this rule sends perturbed stand-ins",
@@ -350,3 +351,25 @@ class WorldConfig(Section):
                 got=self.plasticity.rule,
             )
         return self
+
+    def _check_calendar(self) -> None:
+        """Families leave and come that are asked at all, and one of them is always there."""
+        tasks = self.tasks
+        asked = len(tasks.families) + len(tasks.user_families)
+        for place, change in enumerate(self.seasons.schedule):
+            for name in ("leave", "come"):
+                for family in getattr(change, name):
+                    if not tasks.may_ask(family):
+                        raise clash(
+                            "no such family in this world",
+                            f"seasons.schedule.{place}.{name}",
+                            expected=f"one of {', '.join(tasks.families)}",
+                            got=family,
+                        )
+            if len(self.seasons.away_at(change.at)) >= asked:
+                raise clash(
+                    "the last family leaves",
+                    f"seasons.schedule.{place}.leave",
+                    expected="a family that stays",
+                    got=", ".join(change.leave),
+                )

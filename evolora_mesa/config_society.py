@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evolora_mesa.settings import MOST_ENERGY, Section, as_tuple, clash, repeated, setting
 
-__all__ = ["AnswerMode", "BoardConfig", "ColoniesConfig", "KnowledgeConfig", "PolicyConfig", "SocietyConfig"]
+__all__ = [
+    "AnswerMode",
+    "BoardConfig",
+    "ColoniesConfig",
+    "JudgeConfig",
+    "KnowledgeConfig",
+    "Liked",
+    "OrchestratorConfig",
+    "PolicyConfig",
+    "RouterConfig",
+    "SkillsConfig",
+    "SocietyConfig",
+]
 
 AnswerMode = Literal["vote", "confidence", "skill", "handoff"]
+Liked = Literal["terse", "sentence", "quoted", "ticks", "work", "right"]
 AnswerModes = Annotated[tuple[AnswerMode, ...], BeforeValidator(as_tuple)]
 
 
@@ -136,6 +149,81 @@ class KnowledgeConfig(Section):
     )
 
 
+class RouterConfig(Section):
+    """A team router: for each cell it learns who is best there, of organelles, colonies and the bare host."""
+
+    enabled: bool = setting(False, "tasks are sent to those who are believed best, beside everybody's own")
+    episodes: int = setting(
+        12, "tasks that are sent, from cells drawn evenly", unit="episodes per generation", ge=1, le=4096
+    )
+    choice: Literal["thompson", "uniform"] = setting(
+        "thompson", "how it chooses; uniform sends every task to anybody and is a control"
+    )
+    memory: float = setting(0.9, "share of the evidence kept", unit="per generation", ge=0, le=1)
+    spill: float = setting(0.25, "share of evidence that also counts for the family's other depths", ge=0, le=1)
+    bare: bool = setting(True, "the bare host may be chosen; the grant fund is paid for it and pays")
+
+
+class OrchestratorConfig(Section):
+    """Composite tasks: steps are recognised by the words that describe them, auctioned, and put together."""
+
+    enabled: bool = setting(False, "composite tasks are asked")
+    every: int = setting(4, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
+    composites: int = setting(16, "that are asked then", unit="tasks", ge=1, le=4096)
+    decomposition: Literal["learned", "given", "monolithic"] = setting(
+        "learned",
+        "who knows which cell a step belongs to: learned, from outcomes; given, the true one; monolithic, one organelle"
+        " answers the whole as often as there are steps and votes with itself; the latter two are controls",
+    )
+    credit: Literal["step", "end"] = setting(
+        "step", "what words are learned from: step, whether the step was right; end, whether the whole was"
+    )
+    memory: float = setting(
+        0.95, "share of the evidence about words kept", unit="per generation with composite tasks", ge=0, le=1
+    )
+    congestion: float = setting(
+        0.05, "price of a step that a bidder has already won", unit="energy", ge=0, le=MOST_ENERGY
+    )
+    replacements: int = setting(
+        1, "next bidders that are asked where an answer has no sense", unit="per task", ge=0, le=64
+    )
+
+
+class JudgeConfig(Section):
+    """A judge, whose liking enters what is paid and what is learned from: a person's ratings, or tastes given here."""
+
+    enabled: bool = setting(False, "answers are judged in pairs")
+    source: str = setting(
+        "",
+        "a file of ratings, as `evolora judge` leaves it; empty, those of the run itself count once it goes on",
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+    )
+    likes: dict[Liked, Annotated[float, Field(ge=-20, le=20)]] = setting(
+        dict,
+        "what the judge is taken to like before any rating, in log-odds that an answer wins: "
+        f"{', '.join(get_args(Liked))}",
+    )
+    every: int = setting(4, "distance of the sittings", unit="generations", ge=1, le=1_000_000)
+    share: float = setting(0.25, "share of the answers that are judged then", gt=0, le=1)
+    weight: float = setting(0.5, "share of the judge in the reward that a judged answer is learned from", ge=0, le=1)
+    bonus: float = setting(
+        0.1, "most that a judged answer of the best earns out of the grant fund", unit="energy", ge=0, le=MOST_ENERGY
+    )
+
+
+class SkillsConfig(Section):
+    """Skill factors: organelles scale the singular values of their adapters to what they are just working on."""
+
+    enabled: bool = setting(False, "organelles have skill factors")
+    rate: float = setting(0.5, "longest step of the log factors of an organelle", unit="per generation", ge=0, le=10)
+    memory: float = setting(
+        0.9, "share of the log factors that is left without a pull", unit="per generation", ge=0, le=1
+    )
+    spread: float = setting(0.7, "largest log factor: 0.7 halves or doubles a singular value", ge=0, le=5)
+    price: float = setting(0.001, "of an example that factors adapt to", unit="energy", ge=0, le=MOST_ENERGY)
+
+
 class SocietyConfig(Section):
     """The mechanisms of society."""
 
@@ -143,3 +231,7 @@ class SocietyConfig(Section):
     board: BoardConfig = setting(BoardConfig, "hints that organelles post")
     knowledge: KnowledgeConfig = setting(KnowledgeConfig, "paid answers that are kept as hints")
     policy: PolicyConfig = setting(PolicyConfig, "policies that organelles write")
+    router: RouterConfig = setting(RouterConfig, "tasks that are sent to those believed best")
+    orchestrator: OrchestratorConfig = setting(OrchestratorConfig, "composite tasks that several work on")
+    judge: JudgeConfig = setting(JudgeConfig, "somebody who likes some answers better")
+    skills: SkillsConfig = setting(SkillsConfig, "singular values that adapt to the work at hand")

@@ -113,6 +113,7 @@ class Beliefs:
         rng: np.random.Generator,
         eagerness: float = 1.0,
         pull: np.ndarray | float = 0.0,
+        open_cells: np.ndarray | bool = True,
     ) -> np.ndarray:
         """Deal each organelle's episodes out to cells.
 
@@ -125,6 +126,8 @@ class Beliefs:
             cost: ``[families, depths]`` what an episode is expected to cost, in energy.
             eagerness: factor on exploration and curiosity.
             pull: ``[organelles, families, depths]`` what a cell is worth beside its profit, in energy.
+            open_cells: ``[families, depths]`` bool: where there is work at all. Who is allowed nowhere there may work
+                anywhere there.
 
         Under uniform routing nothing but chance has a say, neither beliefs and traits nor where one is allowed to work.
 
@@ -132,11 +135,13 @@ class Beliefs:
             ``[organelles, episodes]`` flat cell numbers.
         """
         if self.settings.routing == "uniform":
-            return rng.integers(self.shape[0] * self.shape[1], size=(len(slots), episodes))
+            dealt = np.flatnonzero(np.broadcast_to(open_cells, self.shape))
+            return dealt[rng.integers(dealt.size, size=(len(slots), episodes))]
         plausible = rng.beta(self.wins[slots] + _PRIOR[0], self.losses[slots] + _PRIOR[1])
         curiosity = eagerness * self.curiosity[slots, None, None] * self.learning_progress(slots)
         appeal = (income * plausible - cost + curiosity + self.bias[slots] + pull).reshape(len(slots), -1)
-        allowed = self.allowed[slots].reshape(len(slots), -1)
+        allowed = self.allowed[slots] & open_cells
+        allowed = np.where(allowed.any((1, 2), keepdims=True), allowed, open_cells).reshape(len(slots), -1)
         appeal = np.where(allowed, appeal, -np.inf)
         share = np.exp((appeal - appeal.max(1, keepdims=True)) / self.settings.temperature)
         share /= share.sum(1, keepdims=True)

@@ -6,12 +6,14 @@ import difflib
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from evolora_mesa.config import TasksConfig, WorldConfig
 from evolora_mesa.errors import ConfigError, TaskError
 from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Contracts, Family, Pool, Task, TaskSource, find_families
 
-__all__ = ["contracts_at", "ground_of", "shifts_before"]
+__all__ = ["contracts_at", "ground_of", "open_cells"]
 
 
 def ground_of(tasks: TasksConfig) -> tuple[TaskSource, Contracts]:
@@ -34,12 +36,6 @@ def ground_of(tasks: TasksConfig) -> tuple[TaskSource, Contracts]:
     return source, _first_contracts(tasks)
 
 
-def shifts_before(config: WorldConfig, generation: int) -> int:
-    """Contract shifts up to and in a generation: its season, counted from 0."""
-    every = config.seasons.shift_every
-    return max(generation - 1, 0) // every if every else 0
-
-
 def contracts_at(config: WorldConfig, families: Sequence[str], generation: int) -> Contracts:
     """The contracts that a generation is paid by, from the settings alone; the founding has those of the first.
 
@@ -49,19 +45,44 @@ def contracts_at(config: WorldConfig, families: Sequence[str], generation: int) 
     Raises:
         ConfigError: contracts have to shift, and all families pay for the same style.
     """
-    contracts = _first_contracts(config.tasks)
-    if config.seasons.shift_every and len({contracts.styles.get(family, "terse") for family in families}) < 2:
+    contracts, seasons = _first_contracts(config.tasks), config.seasons
+    shifts = seasons.shift_every or any(change.shift for change in seasons.schedule)
+    if shifts and len({contracts.styles.get(family, "terse") for family in families}) < 2:
         raise ConfigError(
             "contracts cannot shift",
-            where="seasons.shift_every",
+            where="seasons.shift_every" if seasons.shift_every else "seasons.schedule",
             expected="families that pay for different styles",
             got=", ".join(families),
-            do="Set tasks.styles, or seasons.shift_every = 0.",
+            do="Set tasks.styles, or let nothing shift.",
         )
     rng = random.Random(Streams(config.seed).integer("seasons.contracts"))
-    for _ in range(shifts_before(config, generation)):
+    for _ in range(seasons.shifts_until(generation)):
         contracts = contracts.shifted(families, rng)
     return contracts
+
+
+def open_cells(config: WorldConfig, families: Sequence[str], generation: int) -> np.ndarray:
+    """``[families, depths]`` bool: the cells that are worked in; those of families that have left are not.
+
+    Args:
+        families: all that are ever asked, in the order of the grid.
+
+    Raises:
+        ConfigError: one leaves or comes that is not among them.
+    """
+    for place, change in enumerate(config.seasons.schedule):
+        for family in (*change.leave, *change.come):
+            if family not in families:
+                close = difflib.get_close_matches(family, families, n=1)
+                raise ConfigError(
+                    "no such family in this world",
+                    where=f"seasons.schedule[{place}]",
+                    expected=f"one of {', '.join(families)}",
+                    got=family,
+                    do=f"Did you mean {close[0]!r}?" if close else None,
+                )
+    away = config.seasons.away_at(generation)
+    return np.array([[family not in away] * config.tasks.depths for family in families])
 
 
 def _first_contracts(tasks: TasksConfig) -> Contracts:

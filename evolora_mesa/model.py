@@ -27,14 +27,14 @@ from evolora_mesa.evolution.traits import Traits
 from evolora_mesa.evolution.tuning import Tuner
 from evolora_mesa.forage import Beliefs
 from evolora_mesa.gatehouse import Gatehouse
-from evolora_mesa.ground import contracts_at, ground_of
+from evolora_mesa.ground import contracts_at, ground_of, open_cells
 from evolora_mesa.host import HostService, Request
 from evolora_mesa.hosting import check_host_fits, host_for
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.plasticity import Learner, Work, make_rule
 from evolora_mesa.record.reporters import COUNTED
 from evolora_mesa.record.window import Window
-from evolora_mesa.season import set_prices, shift_contracts, shine
+from evolora_mesa.season import move_families, set_prices, shift_contracts, shine
 from evolora_mesa.settlement import charge, observe, pay
 from evolora_mesa.snapshot import take_snapshot
 from evolora_mesa.society.colonies import Colonies
@@ -42,7 +42,12 @@ from evolora_mesa.society.council import judge_colonies
 from evolora_mesa.society.hints import Hints
 from evolora_mesa.society.joint_work import confer, own_lessons, put_to_work
 from evolora_mesa.society.joint_work import settle as settle_joint_work
+from evolora_mesa.society.jury import Jury
+from evolora_mesa.society.orchestrator import Orchestrator
 from evolora_mesa.society.policies import Policies
+from evolora_mesa.society.riders import alight, mount
+from evolora_mesa.society.router import Router
+from evolora_mesa.society.skills import Skills
 from evolora_mesa.streams import Streams
 from evolora_mesa.tasks import Pool, Task, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
@@ -83,6 +88,11 @@ class Tally:
     rolled_back: int = 0
     quarantined: int = 0
     hints_read: int = 0
+    routed: int = 0
+    routed_right: int = 0
+    composites: int = 0
+    composites_right: int = 0
+    judged: int = 0
     host_seconds: float = 0.0
     step_seconds: float = 0.0
 
@@ -121,6 +131,7 @@ class EcologyModel(mesa.Model):
         ledger: who owns how much energy.
         bank: the adapters' weights.
         beliefs: what each organelle thinks of each cell.
+        open: ``[families, depths]`` bool: the cells that are worked in, which are those of families that are there.
         accuracy: running mean of success.
         totals: counts since the founding, by the names of their reporters.
         events: what happened in this generation: kind, organelle or `None`, and facts.
@@ -164,6 +175,7 @@ class EcologyModel(mesa.Model):
         self.tasks, _ = ground_of(tasks)
         families = list(self.tasks.families)
         self.contracts = contracts_at(self.config, families, 0)
+        self.open = open_cells(self.config, families, 0)
         self.grid = TaskGrid(families, tasks.depths, self.random)
         self.grid.layer("success")[:] = _FIRST_SUCCESS
         self.ledger = Ledger()
@@ -203,6 +215,7 @@ class EcologyModel(mesa.Model):
             config.society, self.host.codec, self.bank.capacity, len(self.grid.families), config.forage.memory
         )
         self.policies = Policies(config.society.policy, self.bank.capacity, self.grid.families, self.grid.depths)
+        self.skills = Skills(config.society.skills, self.bank)
         self.history = History(self.bank.capacity, len(self.cell_accounts), config.forage.memory)
         self.traits = Traits(
             self.bank.capacity,
@@ -236,6 +249,14 @@ class EcologyModel(mesa.Model):
         self.selection = make_selection(config.reproduction.selection)
         self.gatehouse = Gatehouse(config.gate.most_trials)
         self.colonies = Colonies(config.society.colonies)
+        self.router = Router(config.society.router, self.beliefs.shape)
+        self.orchestrator = Orchestrator(
+            config.society.orchestrator,
+            self.grid.families,
+            self.grid.depths,
+            self.streams.integer("orchestrator.words"),
+        )
+        self.jury = Jury(config.society.judge)
         self.tuner = Tuner(config.reproduction, config.gate, enabled=config.diversity.tuning)
         self.relief = Relief(config.diversity)
         self.archive = (
@@ -289,8 +310,9 @@ class EcologyModel(mesa.Model):
         self.record()
 
     def season(self) -> None:
-        """Contracts may shift; the sun fills the cells' pools; prices follow success and need."""
+        """Contracts may shift, families leave and come; the sun fills the pools; prices follow success and need."""
         shift_contracts(self)
+        move_families(self)
         shine(self)
         set_prices(self)
 
@@ -314,6 +336,7 @@ class EcologyModel(mesa.Model):
             self.streams.numpy("forage"),
             self.relief.factor,
             self.policies.pull(slots),
+            self.open,
         )
         for organelle, chosen in zip(organelles, cells, strict=True):
             before, organelle.cell = organelle.cell, self.grid.cell(int(np.bincount(chosen).argmax()))
@@ -321,7 +344,8 @@ class EcologyModel(mesa.Model):
                 there = {"from": list(before.coordinate), "to": list(organelle.cell.coordinate)}
                 self.events.append(("moved", organelle.unique_id, there))
         self.grid.count(organelle.cell for organelle in organelles)
-        return self.policies.within_budget(self, organelles, cells)
+        self.orchestrator.plan(self, organelles)
+        return self.router.send(self, organelles, self.policies.within_budget(self, organelles, cells))
 
     def work(self, cells: np.ndarray) -> Workload:
         """One batched host call answers every task of the generation."""
@@ -340,6 +364,8 @@ class EcologyModel(mesa.Model):
             Request(slot, prompt, first_key + row)
             for row, (slot, prompt) in enumerate(zip(answered_by.tolist(), prompts, strict=True))
         ]
+        riders = mount(self)
+        requests += riders.requests(self, f"riders.{self.tick}")
         began = time.process_time()
         answers = self.host.answer(
             requests,
@@ -349,17 +375,21 @@ class EcologyModel(mesa.Model):
             trace=trace if requests else None,
         )
         self.tally.host_seconds = time.process_time() - began
+        answers = alight(self, riders, answers)
         return Workload(slots, owners, flat, tasks, answered_by, self.hints.completed(answers))
 
     def settle(self, workload: Workload) -> Grades:
         """Answers are graded; cells pay what they can; organelles pay for tokens, adapters and tickets."""
         grades = grade(workload.tasks, workload.answers.texts, self.tasks, self.contracts)
         organelles, joint = self.organelles(), confer(self, workload, grades)
+        joint = self.orchestrator.deliver(self, self.router.settle(self, workload, grades, joint))
         if organelles:
             own_pay, joint_pay = pay(self, workload, grades, organelles, joint)
             self.hints.settle(self, workload, grades, own_pay)
+            self.orchestrator.settle(self, organelles, joint_pay)
             charge(self, workload, organelles, joint)
             settle_joint_work(self, workload, joint_pay)
+            grades = self.jury.sit(self, workload, grades)
         observe(self, workload, grades)
         ids = np.array([organelle.unique_id for organelle in organelles], dtype=np.int64)
         self.last_work = Shift(workload.without_trace(), grades, ids)  # traces are large, and nobody records them
@@ -370,15 +400,16 @@ class EcologyModel(mesa.Model):
         workload, grades = own_lessons(self, workload, grades)
         if not workload.tasks:
             return
-        report = self.learner.learn(
+        report = self.skills.learn(
+            self,
             Work(
                 workload.slots,
                 workload.answered_by,
                 workload.cells // self.grid.depths,
-                grades.rewards,
+                grades.lessons,
                 workload.answers,
                 self.config.host.temperature,
-            )
+            ),
         )
         slots = workload.slots.numpy()
         self.beliefs.learn(slots, workload.cells, grades.rewards, grades.success)

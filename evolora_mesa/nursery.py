@@ -178,7 +178,7 @@ def _trial(model: EcologyModel, mates: Sequence[Mate], child: int, slot: int, op
         funders=tuple(mate.unique_id for mate in mates if mate.organelle is not None),
         focus=tuple(mate.focus for mate in mates),
         shallower=shallower,
-        panel=np.setdiff1d(np.arange(len(model.cell_accounts)), np.union1d(cells, shallower)),
+        panel=np.setdiff1d(np.flatnonzero(model.open), np.union1d(cells, shallower)),
         account=model.ledger.open("trial", str(child)),
         born=model.tick,
     )

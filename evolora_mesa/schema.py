@@ -54,7 +54,8 @@ def kind_of(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return one_of(get_args(annotation))
     if get_origin(annotation) is tuple:
-        return f"list, each {kind_of(get_args(annotation)[0])}"
+        inner = get_args(annotation)[0]
+        return f"list, each {'a table' if section_of(inner) else kind_of(inner)}"
     if get_origin(annotation) is dict:
         inner = get_args(annotation)[1]
         kind = "a table" if section_of(inner) else kind_of(inner)
@@ -121,7 +122,7 @@ def explain(error: ValidationError, root: type[Section], place: PlaceOf, below: 
     path: TreePath = finding["loc"]
     if finding["type"] == "clash":
         facts = finding["ctx"]
-        paths = [(*below, *path, *name.split(".")) for name in facts["names"]]
+        paths = [(*below, *path, *map(_key, name.split("."))) for name in facts["names"]]
         given = " and ".join(dict.fromkeys(filter(None, map(place, paths or [(*below, *path)]))))
         subject = ".".join(map(str, paths[0] if paths else (*below, *path)))
         what = f"{subject!r}: {facts['what']}"
@@ -145,6 +146,11 @@ def explain(error: ValidationError, root: type[Section], place: PlaceOf, below: 
     return ConfigError(f"bad value for {shown!r}", where=where, expected=expected, got=finding["input"], do=hint)
 
 
+def _key(part: str) -> str | int:
+    """A part of a dotted name as it stands in a tree: places in a list are numbers."""
+    return int(part) if part.isdecimal() else part
+
+
 def _follow(root: type[Section], path: TreePath) -> _Found:
     home, field, used = root, None, 0
     while used < len(path):
@@ -153,13 +159,19 @@ def _follow(root: type[Section], path: TreePath) -> _Found:
         if field is None:
             break
         section = section_of(field.annotation)
-        if section is None and get_origin(_plain(field.annotation)) is dict and used < len(path):
-            section = section_of(get_args(_plain(field.annotation))[1])
+        if section is None and used < len(path):
+            section = _inner_section(field.annotation)
             used += section is not None
         if section is None:
             break
         home, field = section, None
     return _Found(field, home, used)
+
+
+def _inner_section(annotation: Any) -> type[Section] | None:
+    """The section that every entry of a table or list is."""
+    inner = {dict: 1, tuple: 0}.get(get_origin(_plain(annotation)))
+    return None if inner is None else section_of(get_args(_plain(annotation))[inner])
 
 
 def _stranger(name: str, root: type[Section], home: type[Section], where: str | None) -> ConfigError:

@@ -77,10 +77,24 @@ class Workload:
 
 @dataclass(frozen=True)
 class Grades:
-    """``rewards [rows]`` in [0, 1]; ``success [rows]``: right, and in the style that the cell pays for."""
+    """``rewards [rows]`` in [0, 1]; ``success [rows]``: right, and in the style that the cell pays for.
+
+    Attributes:
+        swayed: ``[rows]`` rewards in which a judge had a say; `None` where none sat.
+    """
 
     rewards: np.ndarray
     success: np.ndarray
+    swayed: np.ndarray | None = None
+
+    @property
+    def lessons(self) -> np.ndarray:
+        """``[rows]`` what adapters learn from, in [0, 1]."""
+        return self.rewards if self.swayed is None else self.swayed
+
+    def take(self, rows: np.ndarray) -> Grades:
+        """Only some rows."""
+        return Grades(self.rewards[rows], self.success[rows], None if self.swayed is None else self.swayed[rows])
 
 
 class Shift(NamedTuple):
@@ -109,6 +123,11 @@ class JointRows(NamedTuple):
         """Everybody works for itself."""
         nothing = np.zeros(0, dtype=np.int64)
         return cls(nothing, nothing, np.zeros(0), nothing)
+
+    def with_claims(self, cells: np.ndarray, rewards: np.ndarray, accounts: np.ndarray) -> JointRows:
+        """The same, with claims behind it for answers that are no rows of the workload; all ``[claims]``."""
+        more = zip((self.cells, self.rewards, self.accounts), (cells, rewards, accounts), strict=True)
+        return JointRows(self.rows, *(np.concatenate(both) for both in more))
 
 
 def grade(tasks: Sequence[Task], texts: Sequence[str], source: TaskSource, contracts: Contracts) -> Grades:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +21,7 @@ import pytest
 from evolora_mesa.cli import main
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import dump_yaml
+from evolora_mesa.study.sweep.ledger import Ledger
 
 HERE = Path(__file__).parent
 MODELS = HERE / "study" / "sweep"
@@ -57,21 +61,26 @@ def results(folder: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO((folder / "results.csv").read_text(encoding="utf-8"))))
 
 
-def test_one_bad_cell_costs_its_own_runs_only_and_can_be_run_again(
+def times_begun(folder: Path) -> dict[str, int]:
+    with contextlib.closing(sqlite3.connect(folder / "sweep.sqlite")) as connection:
+        return dict(connection.execute("SELECT key, begun FROM runs"))
+
+
+def test_one_bad_cell_of_twenty_costs_its_own_run_only_and_the_command_that_is_told_runs_it_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    spec, out = spec_file(tmp_path, FRAGILE), tmp_path / "out"
+    griefs = [*(f"none {number}" for number in range(13)), "raise", *(f"none {number}" for number in range(13, 19))]
+    spec, out = spec_file(tmp_path, FRAGILE, factors={"grief": griefs}, seeds=1), tmp_path / "out"
     assert main(["sweep", spec, "--out", str(out), "--workers", "2"]) == 1
-    told = capfd.readouterr().out
     rows = results(out)
-    assert [row["status"] for row in rows] == ["done", "done", "failed", "failed"]
-    assert [row["error"] for row in rows] == ["", "", *["ValueError: a bad day and a second line"] * 2]
-    failed = [row["run"] for row in rows[2:]]
-    command = told.strip().splitlines()[-1]
-    assert f"evolora sweep {spec} --out {out}" in command and all(f"--retry {key}" in command for key in failed)
-    again = main(["sweep", spec, "--out", str(out), "--retry", failed[0]])
-    told = capfd.readouterr().out
-    assert again == 1 and "2 of 4 runs failed" in told and "finished" not in told
+    assert [row["status"] for row in rows] == ["done"] * 13 + ["failed"] + ["done"] * 6
+    assert [row["error"] for row in rows if row["error"]] == ["ValueError: a bad day and a second line"]
+    (failed,) = (row["run"] for row in rows if row["status"] == "failed")
+    _, _, command = capfd.readouterr().out.strip().splitlines()[-1].partition("Only those again: ")
+    assert command.startswith(f"evolora sweep {spec} --out {out}") and command.endswith(f"--retry {failed}")
+    assert main(shlex.split(command)[1:]) == 1
+    assert times_begun(out) == {row["run"]: 1 + (row["run"] == failed) for row in rows}
+    capfd.readouterr()
     assert main(["sweep", spec, "--out", str(out), "--retry", rows[0]["run"]]) == 2
     assert "no failed run" in capfd.readouterr().err
 
@@ -99,6 +108,35 @@ def test_a_dry_run_tells_what_it_takes_and_leaves_nothing(tmp_path: Path, capfd:
     assert main(["sweep", spec, "--dry-run", "--workers", "2"]) == 0
     assert "4 runs x ~" in capfd.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+def test_a_dry_run_counts_what_is_done_and_plans_where_nothing_has_ended_yet(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tree = {**FRAGILE, "factors": {"grief": [""]}}
+    spec, out = spec_file(tmp_path, tree), tmp_path / "out"
+    out.mkdir()
+    with Ledger(out):  # as a sweep that was killed before its first run
+        pass
+    assert main(["sweep", spec, "--dry-run", "--out", str(out)]) == 0
+    assert "2 runs x ~" in capfd.readouterr().out and list(out.iterdir()) == [out / "sweep.sqlite"]
+    assert main(["sweep", spec, "--out", str(out), "--quiet"]) == 0
+    assert main(["sweep", spec_file(tmp_path, tree, seeds=3), "--dry-run", "--out", str(out)]) == 0
+    assert "; 2 are done" in capfd.readouterr().out
+    other = spec_file(tmp_path, tree, metrics={"luck": {"figure": "luck"}})
+    assert main(["sweep", other, "--dry-run", "--out", str(out)]) == 0
+    assert "are done" not in capfd.readouterr().out
+
+
+def test_how_much_it_is_is_told_before_a_pilot_that_may_hang(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hanging(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evolora_mesa.study.sweep.check.fly", hanging)
+    assert main(["sweep", spec_file(tmp_path, FRAGILE), "--dry-run"]) == 130
+    assert capfd.readouterr().out == "fragile: 2 cells x 2 seeds = 4 runs of 5 generations\n"
 
 
 def test_a_long_sweep_wants_a_yes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -132,7 +170,9 @@ def test_a_limit_of_the_command_wins_over_the_spec(tmp_path: Path) -> None:
     assert [row["error"] for row in results(tmp_path / "out")] == ["no end within 0.3 s"]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_a_sweep_in_order_and_the_same_command_goes_on(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

@@ -70,6 +70,7 @@ def test_every_shipped_config_loads_and_bears_its_own_name(name):
 def test_the_shipped_worlds_are_what_their_names_say():
     assert sorted(shipped_configs()) == [
         "board",
+        "colonies",
         "ecology",
         "frozen",
         "neutral_shadow",
@@ -78,6 +79,7 @@ def test_the_shipped_worlds_are_what_their_names_say():
         "no_merge",
         "policy",
         "random_host",
+        "seasons",
         "shifting",
         "single",
         "smoke",
@@ -164,6 +166,10 @@ BOUNDED = {  # ranges that overlap with the defaults of the settings that they d
     "gate.window_high": (96, 4096),
     "diversity.plateau_window": (8, 100),
     "archive.evidence": (1, 100),
+    "society.colonies.size": (2, 4),
+    "society.colonies.lessons": (8, 4096),
+    "society.board.evidence": (2, 256),
+    "society.knowledge.evidence": (2, 256),
     "record.memory": (8, 10_000),
     "plasticity.half_life": (1, 1000),
     "plasticity.perturbation": (0.0001, 10),
@@ -184,8 +190,17 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         "reproduction.selection": ["energy", "tournament", "rank", "lexicase", "fitness_sharing", "random"],
         "reproduction.operator": ["svd", "ties", "slerp", "uniform", "task_aware"],
         "reproduction.mutations": [["svd"], ["rank", "toggle"], ["rotation", "gaussian"]],
+        "society.colonies.modes": [["vote"], ["skill", "handoff"], ["confidence"]],
+        "society.colonies.rival": ["member", "cell"],
+        "society.board.form": ["opening", "example"],
+        "society.knowledge.form": ["opening", "example"],
         "record.episodes": ["all", "sample", "none"],
         "archive.cost_edges": [[], [3.0], [0.5, 7.25]],
+        "seasons.schedule": [
+            [],
+            [{"at": 2, "shift": "contracts"}],
+            [{"at": 3, "winter": {"inflow": 0.5, "until": 9}}, {"at": 9, "winter": {"inflow": 0.1, "until": 10}}],
+        ],
     }
     if name in choices:
         return st.sampled_from(choices[name])
@@ -485,7 +500,7 @@ def test_a_bad_override_is_refused_in_one_line(overrides, fact):
     ("name", "fact"),
     [
         ("ecolgy", "Did you mean 'ecology'?"),
-        ("", "expected one of ecology"),
+        ("", "expected one of board"),
         ("ecology.yaml", "Did you mean 'ecology'?"),
         ("wrld.yaml", "Did you mean 'world.yaml'?"),
         ("nowhere/world.yaml", "config file not found"),

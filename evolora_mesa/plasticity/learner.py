@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from evolora_mesa.plasticity.health import Health, HealthReport
 from evolora_mesa.plasticity.hebbian import Hebbian
 from evolora_mesa.plasticity.optimizer import SlotOptimizer
 from evolora_mesa.plasticity.reinforce import Reinforce
-from evolora_mesa.plasticity.rule import Experience, Rule
+from evolora_mesa.plasticity.rule import Experience, Gradients, Rule
 from evolora_mesa.plasticity.three_factor import ThreeFactor
 
 __all__ = ["Learner", "Work", "make_rule"]
@@ -99,8 +99,12 @@ class Learner:
         """``[rows]`` who answers for ``slots [rows]``."""
         return slots if self.rule is None else self.rule.stand_ins(self._bank, slots)
 
-    def learn(self, work: Work) -> HealthReport:
-        """One update of everyone who worked."""
+    def learn(self, work: Work, told: Callable[[Gradients], None] | None = None) -> HealthReport:
+        """One update of everyone who worked.
+
+        Args:
+            told: called with the gradients before they are followed; it may change the adapters.
+        """
         if self.rule is None:
             return HealthReport(self._health.quarantine(torch.unique(work.slots)), [])
         rows = work.slots.numpy()
@@ -113,6 +117,8 @@ class Learner:
             work.temperature,
         )
         gradients = self.rule.gradients(self._bank, experience)
+        if told is not None:
+            told(gradients)
         self._optimizer.step(gradients)
         niches, rewards = self._main_niche(gradients.slots.numpy(), rows, work)
         report = self._health.check(gradients.slots, niches, rewards)

@@ -207,7 +207,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def load(
-    folder: Path, config: WorldConfig, *, fits: Callable[[StorePosition], str | None] = lambda position: None
+    folder: Path,
+    config: WorldConfig,
+    *,
+    fits: Callable[[StorePosition], str | None] = lambda position: None,
+    older: str = "",
 ) -> Checkpoint:
     """The newest checkpoint that is whole and of use.
 
@@ -215,6 +219,7 @@ def load(
         folder: of all checkpoints of the run.
         config: of the run.
         fits: why the store cannot go on from a position, or `None`.
+        older: hash of the same settings as the version of the program knew them that began the run.
 
     Raises:
         RunError: there is none.
@@ -223,33 +228,39 @@ def load(
         raise RunError("the run has no checkpoint", where=folder, do="Start it anew: evolora run.")
     skipped: list[str] = []
     for path in _newest_first(folder):
-        checkpoint, reason = _tried(path, config, fits, tuple(skipped))
+        checkpoint, reason = _tried(path, config, fits, older, tuple(skipped))
         if checkpoint is not None:
             return checkpoint
         skipped.append(f"{path.name}: {reason}")
     raise RunError(f"no checkpoint can be used; nothing was changed. {'; '.join(skipped)}", where=folder)
 
 
-def faults(folder: Path, config: WorldConfig, fits: Callable[[StorePosition], str | None]) -> dict[str, str]:
+def faults(
+    folder: Path, config: WorldConfig, fits: Callable[[StorePosition], str | None], older: str = ""
+) -> dict[str, str]:
     """What is wrong with the checkpoints of a run, by folder; those that are sound are not in it.
 
     Args:
-        folder, config, fits: as for `load`.
+        folder, config, fits, older: as for `load`.
     """
     found: dict[str, str] = {}
     for path in _newest_first(folder) if folder.is_dir() else ():
-        _, reason = _tried(path, config, fits, ())
+        _, reason = _tried(path, config, fits, older)
         if reason is not None and path.exists():  # a run that is being written forgets old ones meanwhile
             found[path.name] = reason
     return found
 
 
 def _tried(
-    path: Path, config: WorldConfig, fits: Callable[[StorePosition], str | None], skipped: tuple[str, ...]
+    path: Path,
+    config: WorldConfig,
+    fits: Callable[[StorePosition], str | None],
+    older: str,
+    skipped: tuple[str, ...] = (),
 ) -> tuple[Checkpoint | None, str | None]:
     """A checkpoint, or why it cannot be used."""
     try:
-        checkpoint = _read(path, config, skipped)
+        checkpoint = _read(path, config, older, skipped)
         reason = fits(checkpoint.position)
         return (checkpoint, None) if reason is None else (None, reason)
     except RunError as error:
@@ -282,14 +293,14 @@ def _generation(path: Path) -> int:
     return int(path.name.removeprefix(CHECKPOINT_PREFIX))
 
 
-def _read(path: Path, config: WorldConfig, skipped: tuple[str, ...] = ()) -> Checkpoint:
+def _read(path: Path, config: WorldConfig, older: str = "", skipped: tuple[str, ...] = ()) -> Checkpoint:
     """A checkpoint, every byte of which is what was saved."""
     if path.is_symlink() or {entry.name for entry in path.iterdir()} != {*_FILES, MANIFEST_FILE}:
         raise RunError("not the files of a checkpoint")
     manifest = _verified_manifest(_bytes_of(path / MANIFEST_FILE, None))
     if manifest["generation"] != _generation(path):
         raise RunError("its manifest is of another generation")
-    if manifest["config_hash"] != config_hash(config):
+    if manifest["config_hash"] not in (config_hash(config), older or None):
         raise RunError("it is of other settings")
     contents = {name: _bytes_of(path / name, manifest["files"][name]["size"]) for name in _FILES}
     for name, data in contents.items():

@@ -14,6 +14,7 @@ from evolora_mesa.host import HostService
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.checkpoint import Checkpoint, StorePosition, load, surroundings, there_is_one
+from evolora_mesa.record.given import given_settings
 from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, STORE_FILE
 from evolora_mesa.record.state import restore
 from evolora_mesa.record.store import RunStore, config_hash
@@ -45,13 +46,7 @@ def settings_of(run: Path, generations: int | None = None) -> tuple[WorldConfig,
     """
     with RunStore.open(run / STORE_FILE) as store:
         facts = store.meta
-    config = load_config((run / CONFIG_FILE).absolute())
-    if config_hash(config) != facts["config_hash"]:
-        raise RunError(
-            "the settings are not those that the run began with",
-            where=run / CONFIG_FILE,
-            do="Put the file back as it was; for other settings start another run.",
-        )
+    config = given_settings(run, facts).config
     length = int(facts["asked_generations"]) if generations is None else generations
     return load_config(config, {"generations": length}), facts
 
@@ -63,6 +58,9 @@ def newest(run: Path, config: WorldConfig) -> Checkpoint:
         RunError: there is none.
     """
     with RunStore.open(run / STORE_FILE) as store:
+        facts, older = store.meta, ""
+        if facts.get("config_hash") != config_hash(config) == config_hash(given_settings(run, facts).config):
+            older = facts["config_hash"]
 
         def fits(position: StorePosition) -> str | None:
             found = store.digest_of(position.generation)
@@ -70,7 +68,7 @@ def newest(run: Path, config: WorldConfig) -> Checkpoint:
                 return f"the store ends with generation {store.generation}"
             return None if found == position.digest else "the store holds other events"
 
-        return load(run / CHECKPOINT_FOLDER, config, fits=fits)
+        return load(run / CHECKPOINT_FOLDER, config, fits=fits, older=older)
 
 
 def is_only_founded(run: Path, facts: Mapping[str, str]) -> bool:
@@ -99,11 +97,16 @@ def world_at(
     return EcologyModel(config, host=host) if checkpoint is None else restore(config, checkpoint.tree, host)
 
 
-def notes_on(checkpoint: Checkpoint | None, model: EcologyModel) -> list[str]:
-    """What the user should know: checkpoints that are of no use, and what may change the last bits."""
+def notes_on(checkpoint: Checkpoint | None, model: EcologyModel, older: str = "") -> list[str]:
+    """What the user should know: checkpoints that are of no use, and what may change the last bits.
+
+    Args:
+        older: see `Given`.
+    """
+    told = [f"{older}; what follows is no longer sure to be bit-identical"] if older else []
     if checkpoint is None:
-        return ["begun anew: it had not come further"]
-    notes = [f"left out a checkpoint, {reason}" for reason in checkpoint.skipped]
+        return [*told, "begun anew: it had not come further"]
+    notes = told + [f"left out a checkpoint, {reason}" for reason in checkpoint.skipped]
     now, then = surroundings(model.bank.device), checkpoint.surroundings
     changes = [f"{name} {now[name]} (was {then.get(name)})" for name in now if now[name] != then.get(name)]
     return notes + ([f"no longer bit-identical: {', '.join(changes)}"] if changes else [])

@@ -244,8 +244,8 @@ def _phylogeny(store: RunStore) -> Found:
 
 def _colonies(store: RunStore) -> Found:
     """What dissolves was founded, what is founded was proposed, nothing twice; members of colonies are alive."""
-    proposed: set[int] = set()
-    founded: set[int] = set()
+    proposed: set[Any] = set()
+    founded: set[Any] = set()
     alive: set[int] = set()
     for generation, kind, who, data in store.rows(
         "SELECT generation, kind, organelle, data FROM events WHERE kind LIKE 'colony%' OR kind IN "

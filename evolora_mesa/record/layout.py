@@ -15,6 +15,7 @@ __all__ = [
     "MANIFEST_FILE",
     "ORGANELLES_FILE",
     "PHYLOGENY_FILE",
+    "RATINGS_FILE",
     "REPORT_FOLDER",
     "RESULTS_PREFIX",
     "STATE_FILE",
@@ -42,6 +43,7 @@ ORGANELLES_FILE: Final = "organelles.csv"  # a table of them
 PHYLOGENY_FILE: Final = "phylogeny.csv"  # everybody who ever lived, in the ALife data standard
 RESULTS_PREFIX: Final = ".finish-"  # of folders in which they are made
 REPORT_FOLDER: Final = "report"
+RATINGS_FILE: Final = "ratings.jsonl"  # of its answers, by people; no part of what happened
 
 
 def checkpoint_name(generation: int) -> str:

@@ -13,9 +13,11 @@ from evolora_mesa import __version__
 from evolora_mesa.errors import RunError
 from evolora_mesa.record.continuing import check_is_run, settings_of, world_at
 from evolora_mesa.record.founders import found_with
-from evolora_mesa.record.layout import STORE_FILE
+from evolora_mesa.record.given import given_settings
+from evolora_mesa.record.layout import RATINGS_FILE, STORE_FILE
 from evolora_mesa.record.runfolder import RunFolder
 from evolora_mesa.record.store import RunStore
+from evolora_mesa.society.ratings import RatingBook
 
 __all__ = ["Replay", "replay"]
 
@@ -58,6 +60,8 @@ def replay(run: Path) -> Replay:
     model = world_at(None, config, facts)
     if adapters is not None:
         found_with(model, Path(adapters))
+    if model.jury.hears_the_run:
+        model.jury.hear(RatingBook(run / RATINGS_FILE).ratings)
     with RunStore.open(run / STORE_FILE) as store, tempfile.TemporaryDirectory(prefix="evolora-replay-") as aside:
         if store.generation < 0:
             raise RunError("the run has no generation yet", where=run)
@@ -65,7 +69,8 @@ def replay(run: Path) -> Replay:
             folder.attach(model)
             while folder.store.digest == store.digest_of(model.tick) and model.tick < store.generation:
                 model.step()
-            return Replay(model.tick, folder.store.digest, str(store.digest_of(model.tick)), _changes(facts))
+            notes = [*filter(None, [given_settings(run, facts).older]), *_changes(facts)]
+            return Replay(model.tick, folder.store.digest, str(store.digest_of(model.tick)), notes)
 
 
 def _changes(facts: Mapping[str, str]) -> list[str]:

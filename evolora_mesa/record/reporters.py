@@ -177,6 +177,21 @@ def hints_read(model: EcologyModel) -> int:
     return model.tally.hints_read
 
 
+def routed_success(model: EcologyModel) -> float:
+    """Share of the tasks that the router sent in this generation that were right and in the paid style; nan without."""
+    return model.tally.routed_right / model.tally.routed if model.tally.routed else float("nan")
+
+
+def composite_success(model: EcologyModel) -> float:
+    """Share of this generation's composite tasks whose content was right in the end; nan without."""
+    return model.tally.composites_right / model.tally.composites if model.tally.composites else float("nan")
+
+
+def judged(model: EcologyModel) -> int:
+    """Answers of this generation that a judge compared with one another."""
+    return model.tally.judged
+
+
 def episodes(model: EcologyModel) -> int:
     """Tasks answered in this generation."""
     return model.tally.episodes
@@ -288,6 +303,9 @@ MODEL_REPORTERS: dict[str, Callable[[EcologyModel], float]] = {
         energy_colonies,
         posts,
         hints_read,
+        judged,
+        routed_success,
+        composite_success,
         episodes,
         prompt_tokens,
         generated_tokens,
@@ -313,6 +331,7 @@ COUNTED: tuple[str, ...] = (
     "gate_answers",
     "gate_tokens",
     "hints_read",
+    "judged",
     "prompt_tokens",
     "generated_tokens",
     "rolled_back",

@@ -51,14 +51,21 @@ EVENT_KINDS: Final = (
     "death",
     "moved",  # an organelle works mainly in another cell than before
     "learned",  # one update of the adapters of all who worked
+    "adapted",  # one update of their skill factors; `strength` is the mean of the largest log factors
     "rolled_back",  # an adapter was put back to an earlier state
     "quarantined",  # an adapter was no longer finite
     "policy",  # an organelle has written one; `parsed` says how it could be read
     "posted",  # an organelle has put a hint on the board
     "kept",  # paid answers came into the knowledge cache
     "read",  # an organelle has read a hint before answering
+    "routed",  # tasks that were sent to those believed best there
+    "composite",  # a composite task: how it was taken apart, who did which step, and how that went
     "elite",  # a niche of the archive has a new or better elite
     "season",  # contracts shifted; niches of the archive were emptied
+    "families_left",  # they are not asked any more
+    "families_came",  # they are asked again
+    "winter_began",  # the sun gives less
+    "winter_ended",
     "colony_proposed",  # two organelles audition for a colony
     "colony_refused",  # they did not pass
     "colony_founded",  # they passed
@@ -69,6 +76,7 @@ EVENT_KINDS: Final = (
     "colony_climbed",  # one adapter answers for all from now on
     "colony_child",  # a child with that adapter, on trial
     "colony_dissolved",
+    "judged",  # answers of this generation, in pairs
 )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import EvoloraError, RunError
-from evolora_mesa.ground import contracts_at
+from evolora_mesa.ground import contracts_at, open_cells
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.refill import refill
 from evolora_mesa.snapshot import take_snapshot
@@ -36,9 +36,13 @@ _PARTS: Final = (  # of a world that keep their own state
     "history",
     "traits",
     "policies",
+    "skills",
     "hints",
     "gatehouse",
     "colonies",
+    "router",
+    "orchestrator",
+    "jury",
     "tuner",
     "relief",
     "phylogeny",
@@ -129,6 +133,7 @@ def _refill_model(model: EcologyModel, tree: Mapping[str, Any]) -> None:
     model.tick, model.steps, model.running = clock["tick"], clock["steps"], clock["running"]
     model.accuracy = clock["accuracy"]
     model.contracts = contracts_at(model.config, model.grid.families, model.tick)
+    model.open = open_cells(model.config, model.grid.families, model.tick)
     model.totals = Counter(tree["totals"])
     model.events = []
     _refill_figures(model, tree["figures"])

@@ -6,17 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evolora_mesa.config import WorldConfig
-from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import EvoloraError, RunError
 from evolora_mesa.record.checkpoint import StorePosition, faults
 from evolora_mesa.record.database import faults as cannot
+from evolora_mesa.record.given import Given, given_settings
 from evolora_mesa.record.invariants import Finding, check
-from evolora_mesa.record.layout import CHECKPOINT_FOLDER, CONFIG_FILE, PHYLOGENY_FILE, STORE_FILE, SUMMARY_FILE
+from evolora_mesa.record.layout import (
+    CHECKPOINT_FOLDER,
+    CONFIG_FILE,
+    PHYLOGENY_FILE,
+    RATINGS_FILE,
+    STORE_FILE,
+    SUMMARY_FILE,
+)
 from evolora_mesa.record.phylogeny import read_phylogeny
 from evolora_mesa.record.reporters import COUNTED
-from evolora_mesa.record.store import RunStore, config_hash
+from evolora_mesa.record.store import RunStore
 from evolora_mesa.record.summary import earlier_results, read_summary
+from evolora_mesa.society.ratings import RatingBook
 
 __all__ = ["Verification", "verify"]
 
@@ -29,6 +36,7 @@ class Verification(NamedTuple):
         findings: broken invariants; none in a sound run.
         finished: it has a summary.
         results: what is to be known of the phylogeny and the adapters beside it; empty when they are the newest.
+        older: that an older version of the program began it; empty if it was this one.
     """
 
     generation: int
@@ -36,6 +44,7 @@ class Verification(NamedTuple):
     findings: list[Finding]
     finished: bool
     results: str
+    older: str = ""
 
     @property
     def ok(self) -> bool:
@@ -64,42 +73,54 @@ def verify(run: Path) -> Verification:
         if finished and not (run / SUMMARY_FILE).is_file():  # it goes on since then
             finished, results = False, []
         # After the snapshot, for files do not wait for it: a checkpoint may be newer, and the store then reaches it.
-        told = [*_files(run, store), *results]
+        given, fault = _given(run, store)
+        told = [*fault, *_files(run, store, given), *results]
     findings += [Finding("files agree with the store", -1, fault) for fault in told]
-    return Verification(generation, digest, findings, finished, earlier_results(run))
+    older = "" if given is None else given.older
+    return Verification(generation, digest, findings, finished, earlier_results(run), older)
 
 
-def _files(run: Path, store: RunStore) -> Iterator[str]:
+def _given(run: Path, store: RunStore) -> tuple[Given | None, list[str]]:
+    """The settings, or what is wrong with them."""
     try:
-        config = load_config(run / CONFIG_FILE)
-        if config_hash(config) != store.meta.get("config_hash"):
-            yield f"{CONFIG_FILE} has other settings"
-        else:
-            yield from _checkpoints(run, store, config)
+        return given_settings(run, store.meta), []
+    except RunError:
+        return None, [f"{CONFIG_FILE} has other settings"]
     except EvoloraError as error:
-        yield f"{CONFIG_FILE}: {error}"
+        return None, [f"{CONFIG_FILE}: {error}"]
 
 
-def _checkpoints(run: Path, store: RunStore, config: WorldConfig) -> Iterator[str]:
+def _files(run: Path, store: RunStore, given: Given | None) -> Iterator[str]:
+    if given is not None:
+        yield from _checkpoints(run, store, given)
+    try:
+        RatingBook(run / RATINGS_FILE)
+    except RunError as error:
+        yield f"{RATINGS_FILE}: {error}"
+
+
+def _checkpoints(run: Path, store: RunStore, given: Given) -> Iterator[str]:
     def fits(position: StorePosition) -> str | None:
         digest = store.digest_of(position.generation)
         if digest == position.digest:
             return None
         return "the store does not reach it" if digest is None else "the store has another past"
 
-    for name, fault in faults(run / CHECKPOINT_FOLDER, config, fits).items():
+    older = store.meta.get("config_hash", "") if given.older else ""
+    for name, fault in faults(run / CHECKPOINT_FOLDER, given.config, fits, older).items():
         yield f"{CHECKPOINT_FOLDER}/{name}: {fault}"
 
 
 def _told(store: RunStore) -> dict[str, Any]:
     """What a summary must say."""
     last = {name: value for row in store.tail(store.generation - 1) for name, value in row.items() if name != "digest"}
-    sums = ", ".join(f'sum("{name}")' for name in COUNTED)
+    counted = [name for name in COUNTED if name in store.columns("generations")]  # an older version counted less
+    sums = ", ".join(f'sum("{name}")' for name in counted)
     totals = next(store.rows(f"SELECT {sums} FROM generations"))
     return {
         "digest": store.digest,
         "generations": store.generation,
-        "totals": dict(zip(COUNTED, totals, strict=True)),
+        "totals": dict(zip(counted, totals, strict=True)),
         "last": last,
     }
 

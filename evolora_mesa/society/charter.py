@@ -17,7 +17,18 @@ from evolora_mesa.society.recruiting import Proposal, focus_of
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["admit", "bear_child", "charge", "climb", "end_audition", "open_audition", "part_with", "propose", "wind_up"]
+__all__ = [
+    "admit",
+    "bear_child",
+    "charge",
+    "climb",
+    "end_audition",
+    "leave_cells",
+    "open_audition",
+    "part_with",
+    "propose",
+    "wind_up",
+]
 
 _MOST_FUNDED = 0.5  # share of the pot above its reserve that a child's trial gets
 
@@ -100,6 +111,17 @@ def _divide(model: EcologyModel, colony: Colony, heirs: Sequence[Organelle], amo
         owned = model.ledger.balance(colony.pot)
         part = owned if heir is heirs[-1] and amount >= owned else min(share * amount, owned)
         model.ledger.transfer(colony.pot, heir.account, part, "colony share")
+
+
+def leave_cells(model: EcologyModel, remaining: np.ndarray) -> None:
+    """Colonies work in the ``remaining`` cells only; one that has none of them is over."""
+    for colony in list(model.colonies.living):
+        kept = [cell for cell in colony.cells if cell in remaining]
+        if kept:
+            colony.cells = kept
+        else:
+            model.colonies.living.remove(colony)
+            wind_up(model, colony, "season")
 
 
 def part_with(model: EcologyModel, colony: Colony, member: int, reason: str) -> None:

@@ -24,7 +24,7 @@ def judge_colonies(model: EcologyModel) -> None:
     if not model.colonies.settings.enabled:
         return
     _mourn(model)
-    if any(kind == "season" for kind, _, _ in model.events):
+    if any(kind in ("season", "families_left") for kind, _, _ in model.events):
         _close_season(model)
     _carry_out(model)
     for colony in model.colonies.founded:
@@ -61,7 +61,7 @@ def _is_free(model: EcologyModel, candidate: int) -> bool:
 
 
 def _close_season(model: EcologyModel) -> None:
-    """Contracts have shifted: what was shown was of another world."""
+    """Contracts have shifted, or families have left: what was shown was of another world."""
     for colony in list(model.colonies.living):
         if colony.founded is None:
             _end(model, colony, "season")

@@ -90,12 +90,15 @@ def _in_turn(given_up: list[np.ndarray], turn: int) -> np.ndarray:
 
 
 def _chosen_cells(model: EcologyModel, colony: Colony, count: int) -> list[int]:
-    """Where a colony works: its own cells, in proportion to what its best member there would earn."""
+    """Where a colony works: where the router sends it, and else in its own cells, in proportion to what its best member
+    there would earn."""
+    sent = model.router.joint.get(colony.number, [])[:count]
     income = (model.grid.layer("price") * model.payout).ravel()
     believed = model.beliefs.success(np.array(slots_of(model, colony.members)))
     profit = (believed.reshape(len(colony.members), -1).max(0) * income)[colony.cells] + _ROUNDING
     rng = model.streams.numpy("colonies")
-    return rng.choice(np.array(colony.cells), size=count, p=profit / profit.sum()).tolist()
+    own = rng.choice(np.array(colony.cells), size=count - len(sent), p=profit / profit.sum())
+    return [*sent, *own.tolist()]
 
 
 def own_lessons(model: EcologyModel, workload: Workload, grades: Grades) -> tuple[Workload, Grades]:
@@ -103,7 +106,7 @@ def own_lessons(model: EcologyModel, workload: Workload, grades: Grades) -> tupl
     if all(shift.colony.rung == "ensemble" for shift in model.colonies.shifts):
         return workload, grades
     kept = np.flatnonzero((workload.answered_by == workload.slots).numpy())
-    return workload.take(kept), Grades(grades.rewards[kept], grades.success[kept])
+    return workload.take(kept), grades.take(kept)
 
 
 # ---------------------------------------------------------------- answering

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from evolora_mesa.host import Request
+from evolora_mesa.host import Answers, Request
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
@@ -30,6 +30,18 @@ class Replies(NamedTuple):
     log_probability: np.ndarray
     read: np.ndarray
     written: np.ndarray
+
+    @classmethod
+    def of(cls, answers: Answers, rows: slice = slice(None)) -> Self:
+        """Some of the host's answers, or all."""
+        prompts, tokens = answers.prompts[rows], answers.tokens[rows]
+        return cls(
+            answers.texts[rows],
+            tokens,
+            answers.log_probability[rows].numpy().astype(float),
+            np.array([len(read) for read in prompts], dtype=np.int64),
+            np.array([len(written) for written in tokens], dtype=np.int64),
+        )
 
     def take(self, rows: slice) -> Replies:
         """Some of the rows."""
@@ -64,20 +76,20 @@ class Questions:
         if not self._slots:
             nothing = np.zeros(0)
             return Replies([], [], nothing, nothing.astype(np.int64), nothing.astype(np.int64))
-        first_key = model.streams.integer(stream) >> 1  # room to count up from it
         answers = model.host.answer(
-            [
-                Request(slot, prompt, first_key + row)
-                for row, (slot, prompt) in enumerate(zip(self._slots, self._prompts, strict=True))
-            ],
+            self.requests(model, stream),
             model.bank,
             temperature=model.config.host.temperature,
             max_new_tokens=model.config.host.max_new_tokens,
         )
-        return Replies(
-            answers.texts,
-            answers.tokens,
-            answers.log_probability.numpy().astype(float),
-            np.array([len(tokens) for tokens in answers.prompts], dtype=np.int64),
-            np.array([len(tokens) for tokens in answers.tokens], dtype=np.int64),
-        )
+        return Replies.of(answers)
+
+    def requests(self, model: EcologyModel, stream: str) -> list[Request]:
+        """The rows as requests, for a call that others ask too; ``stream`` as for `put`."""
+        if not self._slots:
+            return []
+        first_key = model.streams.integer(stream) >> 1  # room to count up from it
+        return [
+            Request(slot, prompt, first_key + row)
+            for row, (slot, prompt) in enumerate(zip(self._slots, self._prompts, strict=True))
+        ]

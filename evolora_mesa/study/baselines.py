@@ -23,7 +23,7 @@ from evolora_mesa.study.deployment import Ground, deploy, draw_panels
 from evolora_mesa.study.lanes import Spent, fine_tune_lanes, train_lanes
 from evolora_mesa.study.worth import mean_roi
 
-__all__ = ["ARMS", "DEFAULT_ARMS", "BaselineTable", "run_baselines"]
+__all__ = ["ARMS", "DEFAULT_ARMS", "BaselineTable", "run_baselines", "train_one"]
 
 ARMS: Final = {
     "frozen": "the bare host",
@@ -87,14 +87,16 @@ def run_baselines(
     """
     world = load_config(config)
     _check(arms, seeds, episodes)
-    if world.seasons.shift_every:
-        raise ConfigError(
-            "the other arms know one season only",
-            where="seasons.shift_every",
-            expected="0",
-            got=world.seasons.shift_every,
-            do="Measure a moving world with evolora_mesa.study.worth.",
-        )
+    changes = {"seasons.shift_every": world.seasons.shift_every, "seasons.schedule": len(world.seasons.schedule)}
+    for where, some in changes.items():
+        if some:
+            raise ConfigError(
+                "the other arms know one season only",
+                where=where,
+                expected="0",
+                got=some,
+                do="Measure a moving world with evolora_mesa.study.worth.",
+            )
     ground = Ground.of(world)
     random_service = _random_host(world) if "random_host" in arms else None
     rows: dict[tuple[int, str], ArmRow] = {}
@@ -180,11 +182,30 @@ def _one_adapter(
     bank = service.new_bank(adapter.sites, capacity=2, max_rank=adapter.max_rank, scaling=adapter.scaling)
     generator = torch.Generator().manual_seed(Streams(seed).integer("weights"))
     slots = bank.allocate(1, adapter.rank, generator)
+    spent = train_one(arm, service, bank, slots, ground, world, seed, episodes)
+    return _Trained(service, bank, [BARE, *slots.tolist()], spent, time.process_time() - began)
+
+
+def train_one(
+    arm: str,
+    service: HostService,
+    bank: AdapterBank,
+    slots: torch.Tensor,
+    ground: Ground,
+    world: WorldConfig,
+    seed: int,
+    episodes: int,
+) -> Spent:
+    """Train the adapter ``slots [1]`` on all cells, in place, for whole updates.
+
+    Args:
+        arm: ``one_adapter``, by reward, or ``supervised``, by right answers in the paid style.
+    """
     lanes = [[(family, depth) for family in ground.families for depth in range(1, ground.depths + 1)]]
     rows = _ONE_ADAPTER_ROWS if arm == "one_adapter" else _SUPERVISED_ROWS
     whole_updates = -(-episodes // rows) * rows
     if arm == "one_adapter":
-        spent = train_lanes(
+        return train_lanes(
             service,
             bank,
             slots,
@@ -198,21 +219,19 @@ def _one_adapter(
             temperature=world.host.temperature,
             max_new_tokens=world.host.max_new_tokens,
         )
-    else:
-        spent = fine_tune_lanes(
-            service,
-            bank,
-            slots,
-            lanes,
-            ground.source,
-            ground.contracts,
-            episodes=whole_updates,
-            rows=rows,
-            seed=seed,
-            learning_rate=_SUPERVISED_RATE,
-            half_life=_SUPERVISED_HALF_LIFE,
-        )
-    return _Trained(service, bank, [BARE, *slots.tolist()], spent, time.process_time() - began)
+    return fine_tune_lanes(
+        service,
+        bank,
+        slots,
+        lanes,
+        ground.source,
+        ground.contracts,
+        episodes=whole_updates,
+        rows=rows,
+        seed=seed,
+        learning_rate=_SUPERVISED_RATE,
+        half_life=_SUPERVISED_HALF_LIFE,
+    )
 
 
 def _random_host(world: WorldConfig) -> HostService:

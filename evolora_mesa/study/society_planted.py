@@ -1,34 +1,48 @@
 """A planted world in which teams pay: equally good adapters of one family whose errors are independent.
 
-A specialist is trained and copied three times, each copy with noise of its own, as strong as it takes to bring them to
-about seven in ten. They answer nearly greedily, so that one copy asked three times says the same three times, while
-three copies err on different prompts. Noise is chosen on the `gate` pool, what is reported is read on `test`.
+    python -m evolora_mesa.study.society_planted --seeds 5 --out docs/results/society
+
+A specialist is trained and copied, each copy with noise of its own, as strong as it takes to bring copies to about
+seven in ten; the three nearest to that are the team. Answering nearly greedily, one of them asked three times says the
+same three times, while three err on different prompts. Noise and team are chosen on the `gate` pool, what is reported
+is read on `test`.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 
 from evolora_mesa.config import WorldConfig
+from evolora_mesa.configfile import load_config
 from evolora_mesa.evolution.mutation import mutate
 from evolora_mesa.host import AdapterBank, HostService, Request
+from evolora_mesa.hosting import host_for
 from evolora_mesa.society.joint import answer_keys, choose_answers
 from evolora_mesa.streams import Streams
 from evolora_mesa.study.deployment import Ground
 from evolora_mesa.study.lanes import train_lanes
+from evolora_mesa.study.statistics import paired_difference, t_interval
 from evolora_mesa.tasks import Pool, Task
 from evolora_mesa.workload import grade
 
-__all__ = ["PlantedTeam", "planted_teams"]
+__all__ = ["PlantedTeam", "main", "planted_teams", "report"]
 
 _MEMBERS: Final = 3
 _WANTED: Final = 0.7  # success of a copy
-_LOUD: Final = (0.7, 1.5, 2.5, 4.0, 6.0)  # noise to try, relative to the adapter's norm
+_INDEPENDENT: Final = 0.75  # spread above which errors are called independent
+_COPIES: Final = 6  # of every specialist and noise
+_LOUD: Final = (1.5, 2.5, 4.0)  # noise to try, relative to the adapter's norm
 _EPISODES, _ROWS = 512, 16
-_GATE, _TEST = 24, 96  # prompts of a family to choose on, and to report on
+_GATE, _TEST = 48, 96  # prompts of a family to choose on, and to report on
 
 
 class PlantedTeam(NamedTuple):
@@ -39,7 +53,7 @@ class PlantedTeam(NamedTuple):
         vote: of the three copies.
         best_of: of the best copy asked three times.
         spread: share of the prompts on which two copies differ in being right, over what it would be if their errors
-            were independent.
+            were independent; on the `gate` pool.
     """
 
     family: str
@@ -58,7 +72,7 @@ def planted_teams(
     families = ground.families
     bank = host.new_bank(
         config.adapter.sites,
-        capacity=1 + len(families) * (1 + _MEMBERS * len(_LOUD)),
+        capacity=1 + len(families) * (1 + _COPIES * len(_LOUD)),
         max_rank=config.adapter.max_rank,
         scaling=config.adapter.scaling,
     )
@@ -77,26 +91,34 @@ def planted_teams(
         seed=seed,
         max_new_tokens=ground.max_new_tokens,
     )
-    strengths = [strength for _ in families for strength in _LOUD for _ in range(_MEMBERS)]
-    parents = specialists.repeat_interleave(_MEMBERS * len(_LOUD))
+    strengths = [strength for _ in families for strength in _LOUD for _ in range(_COPIES)]
+    parents = specialists.repeat_interleave(_COPIES * len(_LOUD))
     copies = bank.allocate(len(strengths), 1, generator)
     seeds = [streams.integer(f"noise.{row}") for row in range(len(strengths))]
     mutate(bank, parents, copies, kinds=["gaussian"] * len(seeds), strength=torch.tensor(strengths), seeds=seeds)
-    teams = copies.reshape(len(families), len(_LOUD), _MEMBERS)
+    teams = copies.reshape(len(families), -1)
     found = []
     for number, family in enumerate(families):
         room = _Room(host, bank, ground, family, streams)
-        gate = room.right(teams[number].flatten().tolist(), Pool.GATE, _GATE, 0.001)[0].mean(1)
-        gate = gate.reshape(len(_LOUD), _MEMBERS)
-        chosen = int(np.abs(gate.mean(1) - _WANTED).argmin())
-        team = teams[number, chosen].tolist()
-        best = team[int(gate[chosen].argmax())]
+        answered = room.right(teams[number].tolist(), Pool.GATE, _GATE, 0.001)[0]  # [copies, prompts]
+        answered = answered.reshape(len(_LOUD), _COPIES, _GATE)
+        gate = answered.mean(2)
+        level = int(np.abs(gate.mean(1) - _WANTED).argmin())
+        members = np.argsort(np.abs(gate[level] - _WANTED), kind="stable")[:_MEMBERS]
+        team = teams[number].reshape(gate.shape)[level, members].tolist()
+        best = team[int(gate[level, members].argmax())]
+        spread = _spread(answered[level, members])
         for temperature in temperatures:
             single, vote = room.right(team, Pool.TEST, _TEST, temperature)
             _, best_of = room.right([best] * _MEMBERS, Pool.TEST, _TEST, temperature)
             found.append(
                 PlantedTeam(
-                    family, temperature, float(single.mean()), float(vote.mean()), float(best_of.mean()), _spread(single)
+                    family,
+                    temperature,
+                    float(single.mean()),
+                    float(vote.mean()),
+                    float(best_of.mean()),
+                    spread,
                 )
             )
     return found
@@ -143,3 +165,59 @@ class _Room:
 
         single = success(answers.texts, [task for _, task in asked]).reshape(shape)
         return single, success(texts[np.arange(count), chosen].tolist(), tasks)
+
+
+# ---------------------------------------------------------------- report
+
+
+def report(teams: Sequence[tuple[int, PlantedTeam]], command: str) -> str:
+    """Means over families, by how independent the errors are; intervals over seeds."""
+    lines = ["# Planted teams", "", f"Made by `{command}`. Shares of success in %, 95 % t intervals over seeds.", ""]
+    lines += [
+        "| temperature | families whose errors are | teams | one member | vote of three | best member, three answers |"
+        " vote minus best member, points |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for temperature in dict.fromkeys(team.temperature for _, team in teams):
+        for name, wanted in (("independent", True), ("shared", False)):
+            mine = [
+                (seed, team)
+                for seed, team in teams
+                if team.temperature == temperature and (team.spread > _INDEPENDENT) is wanted
+            ]
+            seeds = sorted({seed for seed, _ in mine})
+            means = {
+                field: [100 * float(np.mean([getattr(t, field) for s, t in mine if s == seed])) for seed in seeds]
+                for field in ("single", "vote", "best_of")
+            }
+            shown = [t_interval(values) for values in means.values()]
+            shown.append(paired_difference(means["vote"], means["best_of"]))
+            cells = [f"{value.mean:.1f} ({value.low:.1f} to {value.high:.1f})" for value in shown]
+            lines.append(f"| {temperature:g} | {name} | {len(mine)} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_planted", description=__doc__)
+    parser.add_argument("--config", default="ecology")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    config = load_config(options.config)
+    host = host_for(config)
+    teams = [(seed, team) for seed in range(options.seeds) for team in planted_teams(host, config, seed)]
+    given = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "evolora_mesa.study.society_planted", *given])
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "planted.md").write_text(report(teams, command), encoding="utf-8")
+    with (options.out / "planted.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["seed", *PlantedTeam._fields])
+        for seed, team in teams:
+            writer.writerow([seed, *(f"{value:.4f}" if isinstance(value, float) else value for value in team)])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

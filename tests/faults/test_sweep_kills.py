@@ -107,6 +107,7 @@ def test_a_killed_supervisor_leaves_nobody_and_the_same_command_goes_on(
     assert tables(folder) == calm[0]
 
 
+@pytest.mark.slow
 def test_killed_workers_are_begun_again(tmp_path: Path, calm: tuple[dict[str, bytes], float]) -> None:
     folder = tmp_path / "sweep"
     process, killed = sweep(folder), set[Path]()

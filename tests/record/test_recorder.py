@@ -150,6 +150,9 @@ LIES = {
     "the population changes by births and deaths": "UPDATE generations SET population = population + 1",
     "figures agree with events": "UPDATE generations SET births = births + 1",
     "the phylogeny agrees with events": "UPDATE phylogeny SET cause = 'murder' WHERE cause = 'bankrupt'",
+    "colonies live as the events tell": (
+        "UPDATE events SET kind = 'colony_dissolved', data = '{\"colony\":9,\"members\":[1]}' WHERE kind = 'moved'"
+    ),
     "energy sums to zero": "UPDATE generations SET energy_soil = energy_soil + 0.001",
     "transfers explain all energies": "UPDATE ledger SET quanta = quanta + 1 WHERE reason = 'ticket'",
     "generations follow each other": "DELETE FROM generations WHERE generation = 3",

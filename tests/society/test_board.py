@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from world_fixtures import agents, enrich, history, live, lively_world, tiny_wor
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.state import restore, state_of
-from evolora_mesa.record.tree import split
+from evolora_mesa.record.tree import join, pack_tensors, split, unpack_tensors
 
 BOTH_ON = {**BOARD_ON, **CACHE_ON, "society.knowledge.form": "opening"}
 
@@ -315,7 +316,10 @@ def test_those_who_own_nothing_read_on_credit_of_what_they_are_paid(petri: HostS
 def test_a_world_put_back_goes_on_with_the_same_board_and_cache(petri: HostService, shuffled: bool) -> None:
     settings = {"society.board.shuffled": shuffled, "society.knowledge.shuffled": shuffled, "society.board.evidence": 2}
     model = live(lively_world(petri, **BOTH_ON, **settings), 8)
-    again = restore(model.config, state_of(model), model.host)
+    plain, tensors = split(state_of(model))
+    read = json.loads(json.dumps(plain, allow_nan=False))
+    tree = join(read, unpack_tensors(pack_tensors(tensors), read, Path("tensors")))
+    again = restore(model.config, tree, model.host)
     assert len(again.hints.board) == len(model.hints.board) > 0 and len(model.hints.knowledge) > 0
     live(model, 5)
     live(again, 5)

@@ -381,7 +381,9 @@ def with_lessons(model: EcologyModel, colony_count: int = 24) -> list[tuple[list
     return [(prompt, model.host.codec.encode_answer("zz")) for prompt in prompts]
 
 
-def test_a_fused_colony_answers_with_one_adapter_that_nobody_learns_from(petri: HostService) -> None:
+def test_a_fused_colony_answers_with_one_adapter_that_nobody_learns_from(
+    petri: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = quiet_world(petri, **{"reproduction.enabled": True, "population.maximum": 12})
     colony = founded(model, (0, 1))
     for member in members_of(model, colony):
@@ -399,10 +401,15 @@ def test_a_fused_colony_answers_with_one_adapter_that_nobody_learns_from(petri: 
     assert torch.allclose(fused, mean / 2, atol=1e-5)
     climb(model, colony)
     assert (colony.rung, colony.adapter, colony.audition) == ("fused", slot, None)
-    before = adapters(model)
+    before, taught = adapters(model), []
+    learn = model.learner.learn
+    monkeypatch.setattr(model.learner, "learn", lambda work: taught.append(work) or learn(work))
     live(model, 1)
     (shift,) = model.colonies.shifts
     assert shift.rows.shape == (2, 1)
+    assert len(taught[0].slots) == len(model.last_work.workload.tasks) - 2
+    assert slot not in taught[0].answered_by.tolist()
+    assert taught[0].answers.trace.rows.max() < len(taught[0].slots)
     work = model.last_work.workload
     assert work.answered_by[shift.rows.ravel()].tolist() == [slot, slot]
     after = adapters(model)

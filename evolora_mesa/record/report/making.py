@@ -87,6 +87,7 @@ def _figures(run: RunFacts) -> dict[str, Any]:
         "energy_flows": [{"reason": r, "from": a, "to": b, "energy": n} for (r, a, b), n in run.flows.items()],
         "census": run.phylogeny.census()._asdict(),
         "archive": [niche._asdict() for niche in run.niches],
+        "society": run.social.as_json(),
     }
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from evolora_mesa.errors import RunError
 from evolora_mesa.evolution.lineage import Phylogeny, Record
 from evolora_mesa.record.layout import STORE_FILE
+from evolora_mesa.record.report.social_facts import SocialFacts, read_society
+from evolora_mesa.record.seasons import Turn, turns_of
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import parse_yaml
 
@@ -99,6 +101,8 @@ class RunFacts:
         phylogeny: everybody who ever lived.
         niches: of the archive, as they are now.
         choices: what the best organelles answer now, by cell.
+        social: what organelles did with one another, and what befell all of them.
+        turns: what came of the changes of the world.
     """
 
     path: Path
@@ -117,6 +121,8 @@ class RunFacts:
     phylogeny: Phylogeny
     niches: tuple[Niche, ...]
     choices: tuple[Choice, ...]
+    social: SocialFacts
+    turns: tuple[Turn, ...]
 
     @property
     def name(self) -> str:
@@ -156,6 +162,7 @@ def read_run(folder: str | Path) -> RunFacts:
             raise RunError("the run has no generation yet", where=folder, do="Try again when it has begun.")
         settings = _settings(store)
         shape = _shape(store)
+        families = _families(settings, shape[0])
         steps, over_time = _over_time(store, shape[0])
         return RunFacts(
             path=folder,
@@ -163,7 +170,7 @@ def read_run(folder: str | Path) -> RunFacts:
             settings=settings,
             digest=store.digest,
             figures=_figures(store),
-            families=_families(settings, shape[0]),
+            families=families,
             depths=shape[1],
             snapshots=tuple(_snapshot(store, generation, shape) for generation in _picked(store.generation)),
             steps=steps,
@@ -177,6 +184,8 @@ def read_run(folder: str | Path) -> RunFacts:
             phylogeny=phylogeny_of(store),
             niches=_niches(store),
             choices=_choices(store),
+            social=read_society(store),
+            turns=turns_of(store, families),
         )
 
 

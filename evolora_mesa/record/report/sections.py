@@ -30,6 +30,7 @@ from evolora_mesa.record.report.outcome import outcome, tiles, told_ending
 from evolora_mesa.record.report.pieces import figure_line, shown
 from evolora_mesa.record.report.reading import RunFacts
 from evolora_mesa.record.report.selection import archive, gate, lineage, merges
+from evolora_mesa.record.report.society import society
 
 __all__ = ["footer", "report_of"]
 
@@ -62,6 +63,7 @@ def report_of(facts: RunFacts, answered: Answered) -> Document:
             merges(facts),
             lineage(facts),
             archive(facts),
+            *society(facts),
             _answers(facts, answered),
             _cost(facts),
         ),

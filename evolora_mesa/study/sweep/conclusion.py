@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from evolora_mesa.record.report.page import to_html
@@ -11,7 +12,7 @@ from evolora_mesa.study.sweep.report import REPORT_FILE, report_of
 from evolora_mesa.study.sweep.results import RESULTS_FILE, results_csv, write_text
 from evolora_mesa.study.sweep.summary import SUMMARY_FILE, summary_csv
 
-__all__ = ["write_conclusion"]
+__all__ = ["write_changed", "write_conclusion"]
 
 
 def write_conclusion(folder: Path, findings: Findings) -> list[str]:
@@ -30,10 +31,19 @@ def write_conclusion(folder: Path, findings: Findings) -> list[str]:
         **({EFFECTS_FILE: effects_csv(findings.effects)} if is_factorial(spec) else {}),
         REPORT_FILE: to_html(report),
     }
+    write_changed(folder, texts)
+    return [*report.told, f"Written to {folder}: {', '.join(texts)}"]
+
+
+def write_changed(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts into files by name; a file that says so already is left as it is.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
     for name, text in texts.items():
         if _text(folder / name) != text:
             write_text(folder / name, text)
-    return [*report.told, f"Written to {folder}: {', '.join(texts)}"]
 
 
 def _text(path: Path) -> str | None:

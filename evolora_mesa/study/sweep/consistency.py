@@ -13,6 +13,7 @@ __all__ = ["DRAWN", "check_consistency", "levels_of"]
 
 DRAWN = ("random", "latin_hypercube", "sobol", "adaptive")
 _LARGEST_GRID = 100_000  # cells; no design needs them, and they fit in memory
+_LARGEST_SWEEP = 1_000_000  # runs; all are held in memory, and telling what they take must not take hours itself
 
 
 def levels_of(factor: Factor) -> tuple[object, ...]:
@@ -74,13 +75,15 @@ def _check_range(spec: SweepSpec, name: str, factor: Range, where: str | None) -
 
 def _check_design(spec: SweepSpec, place: PlaceOf) -> None:
     design, where = spec.design, place(("design",))
-    if design.method in DRAWN:
-        if design.method == "adaptive":
-            _check_adaptive(spec, place)
-        return
-    cells = math.prod(len(levels_of(factor)) for factor in spec.factors.values())
+    drawn = design.method in DRAWN
+    cells = design.samples if drawn else math.prod(len(levels_of(factor)) for factor in spec.factors.values())
     if cells > _LARGEST_GRID:
         raise ConfigError("the grid is too large", where=where, expected=f"at most {_LARGEST_GRID} cells", got=cells)
+    if cells * spec.seeds > _LARGEST_SWEEP:
+        expected, got = f"at most {_LARGEST_SWEEP} runs", f"{cells} cells x {spec.seeds} seeds"
+        raise ConfigError("the sweep is too large", where=place(("seeds",)), expected=expected, got=got)
+    if design.method == "adaptive":
+        _check_adaptive(spec, place)
     if design.method != "half":
         return
     for name in design.crossed:

@@ -15,6 +15,7 @@ from evolora_mesa.study.sweep.ledger import Ledger
 from evolora_mesa.study.sweep.reading import dump_spec
 from evolora_mesa.study.sweep.results import STORE_FILE, write_text
 from evolora_mesa.study.sweep.spec import SweepSpec
+from evolora_mesa.study.sweep.subject import metrics_of
 
 __all__ = ["LOCK_FILE", "RUNS_FOLDER", "SPEC_FILE", "default_folder", "open_folder"]
 
@@ -45,8 +46,7 @@ def open_folder(folder: Path, agenda: Agenda) -> Iterator[Ledger]:
     with RunLock(folder, LOCK_FILE, "sweep"), Ledger(folder) as ledger:
         _check_same(folder, agenda, ledger)
         write_text(folder / SPEC_FILE, dump_spec(agenda.spec))
-        metrics = {name: metric.model_dump(mode="json") for name, metric in agenda.spec.metrics.items()}
-        ledger.forget(set(ledger.results) - set(ledger.measured_as(metrics)))
+        ledger.forget(set(ledger.results) - set(ledger.measured_as(metrics_of(agenda.spec))))
         yield ledger
 
 

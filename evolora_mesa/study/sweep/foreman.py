@@ -173,7 +173,11 @@ def _wait_for_the_dead(runs: Path) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     if fcntl is not None:
         number = os.open(runs / _WORKERS_LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # held until we and our workers are gone
-        fcntl.flock(number, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.write(2, b"waiting for processes of an earlier sweep in this folder to end\n")
+            fcntl.flock(number, fcntl.LOCK_EX)
 
 
 def _work(order: Order, answer: Connection, lifeline: Connection, ours: tuple[Connection, ...]) -> None:
@@ -183,7 +187,7 @@ def _work(order: Order, answer: Connection, lifeline: Connection, ours: tuple[Co
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
     with _limited(order.mebibytes):
-        result = run_job(Job.from_json(order.job), Path(order.folder))
+        result = run_job(Job.from_json(order.job), Path(order.folder), BaseException)
     answer.send(result.as_json())
 
 

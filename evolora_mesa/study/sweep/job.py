@@ -40,7 +40,10 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Name of the run: 16 hexadecimal digits of what decides how it goes. What is measured or kept does not."""
+        """Name of the run: 16 hexadecimal digits of what decides how it goes. What is measured or kept does not.
+
+        What the world writes down does: the digest is over that, and queries read it.
+        """
         lived = {
             "model": self.model,
             "settings": self.settings,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from evolora_mesa.errors import RunError
-from evolora_mesa.record.database import connect, faults, transaction, tune
+from evolora_mesa.record.database import connect, connect_to_read, faults, transaction, tune
 from evolora_mesa.study.sweep.job import Job, Result
-from evolora_mesa.study.sweep.results import STORE_FILE, Row, store_results
+from evolora_mesa.study.sweep.results import STORE_FILE, Row, store_results, understood
 from evolora_mesa.study.sweep.spec import SweepSpec
 
-__all__ = ["APPLICATION", "SCHEMA", "Ledger"]
+__all__ = ["APPLICATION", "SCHEMA", "Ledger", "results_in"]
 
 APPLICATION: Final = 0x45565357  # "EVSW"
 SCHEMA: Final = 1
@@ -49,11 +51,8 @@ class Ledger:
                 tune(self._connection)
                 with transaction(self._connection):
                     self._make_or_check()
-                for key, job, result in self._connection.execute(
-                    "SELECT key, job, result FROM runs WHERE result IS NOT NULL"
-                ):
-                    self.results[key] = Result.from_json(result)
-                    self._measured[key] = Job.from_json(job).metrics
+                for job, result in _ended(self._connection, self.path):
+                    self.results[job.key], self._measured[job.key] = result, job.metrics
             except BaseException:  # whatever it is, nobody else has this connection
                 self._connection.close()
                 raise
@@ -77,11 +76,7 @@ class Ledger:
         Args:
             metrics: by name, as jobs have them.
         """
-        return {
-            key: result
-            for key, result in self.results.items()
-            if all(self._measured[key].get(name) == metric for name, metric in metrics.items())
-        }
+        return {key: result for key, result in self.results.items() if _holds(self._measured[key], metrics)}
 
     def begin(self, job: Job) -> None:
         """A run begins, for the first time or again."""
@@ -129,6 +124,33 @@ class Ledger:
         elif schema != SCHEMA:
             do = "Use the version that wrote it." if schema > SCHEMA else "Choose another --out."
             raise RunError("the ledger is of another version", where=self.path, expected=str(SCHEMA), got=schema, do=do)
+
+
+def results_in(folder: Path, metrics: Mapping[str, Any]) -> dict[str, Result]:
+    """As `Ledger.measured_as`, for whoever writes nothing; no results where no ledger is yet.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    path = folder / STORE_FILE
+    with faults("read the ledger of the sweep", path):
+        if not path.exists():
+            return {}
+        with contextlib.closing(connect_to_read(path)) as connection:
+            if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'runs'").fetchone()[0]:
+                return {}  # killed as it was made
+            return {job.key: result for job, result in _ended(connection, path) if _holds(job.metrics, metrics)}
+
+
+def _ended(connection: sqlite3.Connection, path: Path) -> Iterator[tuple[Job, Result]]:
+    for job, result in connection.execute("SELECT job, result FROM runs WHERE result IS NOT NULL"):
+        with understood(path):
+            ended = Job.from_json(job), Result.from_json(result)
+        yield ended
+
+
+def _holds(measured: Mapping[str, Any], metrics: Mapping[str, Any]) -> bool:
+    return all(measured.get(name) == metric for name, metric in metrics.items())
 
 
 def _now() -> str:

@@ -103,7 +103,8 @@ class LocalEngine:
             self._order(charge)
             return []
         else:
-            error = f"killed by {died}, in {charge.attempts} attempts of {self._limits.attempts}"
+            how = "killed by" if died.startswith("SIG") else "left with"
+            error = f"{how} {died}, in {charge.attempts} attempts of {self._limits.attempts}"
         seconds = time.monotonic() - charge.began
         return [self._end(charge, Result(failure=failure, error=error, wall_seconds=seconds))]
 

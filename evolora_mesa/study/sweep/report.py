@@ -14,6 +14,7 @@ from evolora_mesa.study.sweep.summary import CellRow, main_metric, told_cell
 __all__ = ["REPORT_FILE", "report_of"]
 
 REPORT_FILE: Final = "report.html"
+_UNITS: Final = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 _CLEAR: Final = 0.05  # adjusted p below which a difference is told as one
 
 
@@ -79,9 +80,10 @@ def _tiles(findings: Findings) -> tuple[Tile, ...]:
     best, failed = findings.best, findings.count("failed")
     value = "n/a" if best is None else figure_text(best.interval.mean)
     seconds = sum(row.result.cpu_seconds for row in findings.rows if row.result is not None)
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), _UNITS[-1])
     return (
         Tile("runs done", str(findings.count("done")), f"of {len(findings.rows)}{f', {failed} failed' * bool(failed)}"),
         Tile("cells", str(len(findings.cells)), findings.spec.design.method.replace("_", " ")),
         Tile(f"best {main_metric(findings.spec)}", value, "mean over seeds"),
-        Tile("processor time", figure_text(seconds / 60), "minutes, all runs together"),
+        Tile("processor time", figure_text(seconds / size), f"{unit}, all runs together"),
     )

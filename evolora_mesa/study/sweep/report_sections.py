@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from evolora_mesa.record.report.document import Block, Figures, Folded, Note, Section, Table
@@ -56,7 +57,7 @@ def _decision(findings: Findings) -> Section | None:
         for ruling in findings.rulings
     )
     columns = ("factor", "seeds", "effect", "95 % interval", "p", "p, Holm", "not told apart from", "verdict")
-    table = Table(columns, rows, frozenset(range(1, 6)), "Adjusted for all factors of the question.")
+    table = _filled(columns, rows, range(1, 6), "Adjusted for all factors of the question.")
     return Section("decision", "The question", about, (table if rows else Note("No effect is known yet.", empty=True),))
 
 
@@ -124,8 +125,9 @@ def _effect_table(metric: str, found: list[Effect]) -> Table:
     rows = tuple(
         (" × ".join(effect.factors), effect.within, *_measured(effect), " × ".join(effect.alias)) for effect in found
     )
-    columns = ("effect", "within", "seeds", metric, "95 % interval", "p", "p, Holm", "not told apart from")
-    return Table(columns, rows, frozenset(range(2, 7)))
+    change = f"change of {metric}"
+    columns = ("effect", "within", "seeds", change, "95 % interval", "p", "p, Holm", "not told apart from")
+    return _filled(columns, rows, range(2, 7))
 
 
 # ---------------------------------------------------------------- pictures and runs
@@ -179,6 +181,17 @@ def _use(findings: Findings) -> Table:
 
 
 # ---------------------------------------------------------------- fields of tables
+
+
+def _filled(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[int], caption: str = "") -> Table:
+    """A table without the columns in which nothing stands."""
+    kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    return Table(
+        tuple(columns[place] for place in kept),
+        tuple(tuple(row[place] for place in kept) for row in rows),
+        frozenset(kept.index(place) for place in numbers if place in kept),
+        caption,
+    )
 
 
 def _measured(effect: Effect) -> tuple[str, ...]:

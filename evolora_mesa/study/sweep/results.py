@@ -12,7 +12,7 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = [
     "read_results",
     "results_csv",
     "store_results",
+    "understood",
     "write_results",
     "write_text",
     "written",
@@ -148,11 +149,30 @@ def read_results(folder: str | Path) -> tuple[SweepSpec, tuple[Row, ...]]:
             "SELECT cell, levels, seed, run, result FROM placed LEFT JOIN runs ON runs.key = placed.run "
             "ORDER BY cell, seed"
         ).fetchall()
-    rows = tuple(
-        Row(cell, json.loads(levels), seed, key, None if result is None else Result.from_json(result))
-        for cell, levels, seed, key, result in found
-    )
-    return SweepSpec.model_validate(json.loads(asked)), rows
+    with understood(path):
+        rows = tuple(
+            Row(cell, json.loads(levels), seed, key, None if result is None else Result.from_json(result))
+            for cell, levels, seed, key, result in found
+        )
+        return SweepSpec.model_validate(json.loads(asked)), rows
+
+
+@contextlib.contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """What a sweep's store says in JSON may be of another version, or made by hand.
+
+    Raises:
+        RunError: it is not what this version writes.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RunError(
+            "the sweep's store is of another version, or damaged",
+            where=path,
+            got=type(error).__name__,
+            do="Use the version that wrote it.",
+        ) from error
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

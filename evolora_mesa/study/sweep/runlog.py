@@ -83,14 +83,16 @@ def _rerouted(number: int) -> Iterator[None]:
     _flush()
     kept = [os.dup(1), os.dup(2)]
     python: tuple[TextIO, TextIO] = sys.stdout, sys.stderr
+    for place in (1, 2):
+        os.dup2(number, place)
+    text = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stderr = text
     try:
-        for place in (1, 2):
-            os.dup2(number, place)
-        with open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False) as text:
-            sys.stdout = sys.stderr = text
-            yield
-            _flush()
+        yield
     finally:
+        _flush()
+        with contextlib.suppress(OSError, ValueError):  # before the outputs are back, or it would write into them
+            text.close()
         sys.stdout, sys.stderr = python
         for place, old in enumerate(kept, start=1):
             os.dup2(old, place)

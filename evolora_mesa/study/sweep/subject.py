@@ -14,7 +14,7 @@ from evolora_mesa.strictyaml import TreePath
 from evolora_mesa.study.sweep.job import OURS, Job
 from evolora_mesa.study.sweep.spec import SweepSpec
 
-__all__ = ["ForeignModel", "Subject", "World", "subject_of"]
+__all__ = ["ForeignModel", "Subject", "World", "metrics_of", "subject_of"]
 
 _SET_ELSEWHERE: Final = {
     "seed": "Use seeds and root_seed.",
@@ -142,6 +142,11 @@ class ForeignModel:
         return _job(self._spec, settings, seed, self._spec.generations or 0)
 
 
+def metrics_of(spec: SweepSpec) -> dict[str, Any]:
+    """What is measured, by name, as jobs have it."""
+    return {name: metric.model_dump(mode="json") for name, metric in spec.metrics.items()}
+
+
 def _job(spec: SweepSpec, settings: Mapping[str, Any], seed: int, generations: int) -> Job:
     return Job(
         model=spec.model,
@@ -149,7 +154,7 @@ def _job(spec: SweepSpec, settings: Mapping[str, Any], seed: int, generations: i
         seed=seed,
         generations=generations,
         until=spec.stop.model_dump(mode="json", exclude={"half_width"}),  # that one is about cells, not runs
-        metrics={name: metric.model_dump(mode="json") for name, metric in spec.metrics.items()},
+        metrics=metrics_of(spec),
         keep=spec.keep,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from evolora_mesa.study.sweep.metrics import curves_of, measure
 from evolora_mesa.study.sweep.query import store_query
 from evolora_mesa.study.sweep.runlog import RunLog
 from evolora_mesa.study.sweep.spec import MetricSpec
+from evolora_mesa.tasks.guest import STRANGER_ERRORS, in_words
 
 try:
     import resource
@@ -28,6 +30,7 @@ __all__ = ["one_thread", "prepare", "run_job"]
 
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LONGEST_ERROR: Final = 300  # characters
+_LONGEST_TRACEBACK: Final = 20_000  # characters, its end
 # How torch and oneDNN tell that there was no memory; Python and numpy raise MemoryError.
 _OUT_OF_MEMORY: Final = (
     "can't allocate memory",
@@ -68,8 +71,14 @@ def prepare(job: Job) -> None:
         host_of(config)  # what an accelerator holds does not pass to a forked process
 
 
-def run_job(job: Job, folder: Path) -> Result:
+def run_job(
+    job: Job, folder: Path, caught: type[BaseException] | tuple[type[BaseException], ...] = STRANGER_ERRORS
+) -> Result:
     """Live ``job`` into ``folder``, where it goes on if it was begun there before; what it prints goes into its log.
+
+    Args:
+        caught: what may be raised as a failure of the run. In a process of its own that is everything; elsewhere
+            Ctrl-C is the user's.
 
     Returns:
         Its result. A failure of the run is in it and not raised.
@@ -78,14 +87,12 @@ def run_job(job: Job, folder: Path) -> Result:
     with RunLog(folder) as log:
         try:
             found = _answered(job, folder, log)
-        except (Exception, SystemExit) as error:  # a model's own mistakes, whatever they are, end its run only
-            traceback.print_exc()
-            found = Result(
-                failure=_failure(error),
-                error=_told(error),
-                traceback="".join(traceback.format_exception(error)),
-                code=code_version(job.model),
-            )
+        except caught as error:  # a model's own mistakes, whatever they are, end its run only
+            traceback.clear_frames(error.__traceback__)  # what has eaten all memory lies there, and telling takes some
+            trace = _writable("".join(traceback.format_exception(error)))[-_LONGEST_TRACEBACK:]
+            with contextlib.suppress(OSError, ValueError):  # it may have closed what it prints to
+                print(trace, end="", file=sys.stderr)
+            found = Result(failure=_failure(error), error=_told(error), traceback=trace, code=code_version(job.model))
     return replace(
         found,
         wall_seconds=time.monotonic() - began,
@@ -121,7 +128,7 @@ def _lived(job: Job, folder: Path, log: RunLog) -> tuple[Life, tuple[str, ...]]:
 
 
 def _failure(error: BaseException) -> Failure:
-    text = str(error)
+    text = in_words(error)
     lacking = isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
     return "memory" if lacking or isinstance(error, MemoryError) else "raised"
 
@@ -130,7 +137,12 @@ def _told(error: BaseException) -> str:
     """The last line of a traceback."""
     if isinstance(error, EvoloraError):
         return str(error)
-    return one_line(f"{type(error).__name__}: {error}").removesuffix(":")[:_LONGEST_ERROR]
+    return one_line(in_words(error)[:_LONGEST_ERROR])[:_LONGEST_ERROR]
+
+
+def _writable(text: str) -> str:
+    """The text without what no file and no database takes: halves of surrogate pairs, as broken names contain them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _peak_mib() -> float:

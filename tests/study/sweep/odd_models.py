@@ -88,8 +88,9 @@ class Fragile(Counter):
     """Comes to grief in its second step.
 
     Args:
-        grief: "raise", "exit", "leave" (without a word), "kill", "once" (killed, but not where ``trace`` exists),
-            "sleep" (also notes its process in ``trace``) or "eat" (memory).
+        grief: "raise", "mangle" (raises what no file takes), "interrupt", "exit", "mute" (closes its outputs), "leave"
+            (without a word), "kill", "once" (killed, but not where ``trace`` exists), "sleep" (also notes its process
+            in ``trace``) or "eat" (memory).
     """
 
     def __init__(self, grief: str = "", trace: str = "", rng: int | None = None) -> None:
@@ -104,8 +105,15 @@ class Fragile(Counter):
     def _come_to_grief(self) -> None:
         if self.grief == "raise":
             raise ValueError("a bad day\nand a second line")
+        if self.grief == "mangle":
+            raise ValueError("half of \ud800 and \x1b[31m")
+        if self.grief == "interrupt":
+            raise KeyboardInterrupt
         if self.grief == "exit":
             sys.exit("enough")
+        if self.grief == "mute":
+            os.close(1)
+            os.close(2)
         if self.grief == "leave":
             os._exit(9)
         if self.grief == "kill" or (self.grief == "once" and not self.trace.exists()):

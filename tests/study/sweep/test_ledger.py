@@ -12,7 +12,7 @@ from jobs import HEIGHT, odd_job
 
 from evolora_mesa.errors import RunError
 from evolora_mesa.study.sweep.job import Result
-from evolora_mesa.study.sweep.ledger import Ledger
+from evolora_mesa.study.sweep.ledger import Ledger, results_in
 from evolora_mesa.study.sweep.results import STORE_FILE
 
 JOB = odd_job("Counter")
@@ -68,6 +68,18 @@ def test_a_result_counts_if_it_holds_every_metric_as_it_is_asked_for_now(tmp_pat
         assert ledger.measured_as({"luck": {**HEIGHT["luck"], "reduce": "mean"}}) == {}
 
 
+def test_whoever_only_looks_finds_the_same_and_leaves_nothing(tmp_path: Path) -> None:
+    assert results_in(tmp_path / "nowhere", HEIGHT) == {} and list(tmp_path.iterdir()) == []
+    (tmp_path / STORE_FILE).touch()  # killed as it was made
+    assert results_in(tmp_path, HEIGHT) == {}
+    with Ledger(tmp_path) as ledger:
+        ledger.begin(JOB)
+        assert results_in(tmp_path, HEIGHT) == {}
+        ledger.end(JOB, DONE)
+    assert results_in(tmp_path, HEIGHT) == {JOB.key: DONE}
+    assert results_in(tmp_path, {**HEIGHT, "new": {"figure": "luck"}}) == {}
+
+
 def test_results_of_any_size_and_sign_come_back_as_they_were(tmp_path: Path) -> None:
     result = replace(DONE, metrics={"height": 0.1 + 0.2, "luck": -1e-300}, curves={"height": [None, 1e308, 0.0]})
     with Ledger(tmp_path) as ledger:
@@ -90,6 +102,18 @@ def test_another_file_is_not_written_into(tmp_path: Path, statement: str, said: 
         connection.execute(statement)
     with pytest.raises(RunError, match=said):
         Ledger(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"unheard": 1}'])
+def test_results_of_another_version_are_told_in_one_line(tmp_path: Path, text: str) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.begin(JOB)
+        ledger.end(JOB, DONE)
+    with closing(sqlite3.connect(tmp_path / STORE_FILE)) as connection, connection:
+        connection.execute("UPDATE runs SET result = ?", (text,))
+    for look in (Ledger, lambda folder: results_in(folder, {})):
+        with pytest.raises(RunError, match="the sweep's store is of another version, or damaged"):
+            look(tmp_path)
 
 
 def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -118,6 +118,11 @@ def test_one_run_that_raises_does_not_touch_the_others(engine: LocalEngine, tmp_
     assert found[good.key].failure is None
 
 
+def test_what_only_looks_like_ctrl_c_is_a_mistake_of_the_run_s(engine: LocalEngine, tmp_path: Path) -> None:
+    result = sole(engine, fragile("interrupt"), tmp_path)
+    assert (result.failure, result.error) == ("raised", "KeyboardInterrupt")
+
+
 def test_a_killed_worker_is_begun_again(engine: LocalEngine, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     result = sole(engine, fragile("once", trace), tmp_path / "runs")
@@ -125,7 +130,7 @@ def test_a_killed_worker_is_begun_again(engine: LocalEngine, tmp_path: Path) -> 
     assert trace.read_text(encoding="utf-8") == "killed\n"
 
 
-@pytest.mark.parametrize(("grief", "said"), [("kill", "SIGKILL"), ("leave", "exit code 9")])
+@pytest.mark.parametrize(("grief", "said"), [("kill", "killed by SIGKILL"), ("leave", "left with exit code 9")])
 def test_a_run_whose_worker_dies_every_time_has_failed(tmp_path: Path, grief: str, said: str) -> None:
     trace = tmp_path / "trace"
     with LocalEngine(1, Limits(attempts=2)) as engine:

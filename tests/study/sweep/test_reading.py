@@ -36,7 +36,9 @@ def test_every_shipped_sweep_is_fit_to_be_run_and_bears_its_own_name(name: str) 
     agenda = Agenda(spec, subject)
     assert spec.name == name
     assert not agenda.refused
-    assert len({run.key for run in agenda.runs({})}) == agenda.most  # no two runs are the same
+    runs = agenda.runs({})
+    assert len({run.key for run in runs}) == len(runs)  # no two are the same
+    assert len(runs) == (agenda.most if spec.design.method != "adaptive" else len(agenda.seeds) * spec.design.batch)
 
 
 def test_the_readme_of_the_sweeps_names_them_all() -> None:
@@ -175,6 +177,7 @@ def test_a_mistake_is_told_with_its_line(text: str, line: str) -> None:
             },
             "a factor cannot be judged within itself",
         ),
+        ({"seeds": 1_000_000}, "the sweep is too large: expected at most 1000000 runs, got '2 cells x 10"),
     ],
 )
 def test_a_sweep_that_contradicts_itself_is_refused(given: dict[str, Any], words: str) -> None:

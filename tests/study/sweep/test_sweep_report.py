@@ -10,6 +10,7 @@ from made_sweep import done, failed, rows_of, spec_of
 
 from evolora_mesa.record.report.markdown import to_markdown
 from evolora_mesa.record.report.page import to_html
+from evolora_mesa.study.sweep.design import cells_of
 from evolora_mesa.study.sweep.findings import Findings
 from evolora_mesa.study.sweep.report import report_of
 
@@ -65,6 +66,25 @@ def test_all_sections_have_their_content() -> None:
     assert page.count("<svg viewBox") >= 7
     assert "| 2 | ticket=1.0, world=static | 3 | 0.723 |" in text
     assert "accuracy over generations, at last" in text and "accuracy against tokens, the Pareto front" in text
+
+
+def test_tables_of_effects_have_no_empty_columns() -> None:
+    def columns(found: Findings) -> tuple[str, ...]:
+        effects = next(section for section in report_of(found).sections if section.name == "effects")
+        return effects.blocks[1].blocks[0].columns  # type: ignore[union-attr]
+
+    measured = ("effect", "seeds", "change of accuracy", "95 % interval", "p", "p, Holm")
+    assert columns(findings_of()) == measured
+    half = spec_of({name: [0, 1] for name in "abc"}, design={"method": "half"})
+    rows = rows_of(half, lambda levels, seed: levels["a"] + seed / 100, cells=[c.levels for c in cells_of(half)])
+    assert columns(Findings(half, tuple(rows)))[-1] == "not told apart from"
+
+
+def test_time_has_a_unit_that_fits() -> None:
+    for each, told in ((0.25, ("3", "seconds")), (30.0, ("6", "minutes")), (900.0, ("3", "hours"))):
+        found = findings_of(lambda levels, seed, each=each: done({"accuracy": 1.0, "tokens": 1.0}, cpu_seconds=each))
+        tile = next(tile for tile in report_of(found).tiles if tile.label == "processor time")
+        assert (tile.value, tile.detail.partition(",")[0]) == told
 
 
 def test_a_page_needs_nothing_else() -> None:

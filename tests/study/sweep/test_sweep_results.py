@@ -15,6 +15,7 @@ from made_sweep import done, failed, rows_of, spec_of, write_sweep
 from evolora_mesa.errors import RunError
 from evolora_mesa.study.sweep.job import Result
 from evolora_mesa.study.sweep.results import (
+    STORE_FILE,
     Row,
     headings,
     read_results,
@@ -151,4 +152,15 @@ def test_a_folder_without_a_sweep_is_told_in_one_line(tmp_path: Path) -> None:
         read_results(tmp_path)
     (tmp_path / "sweep.sqlite").write_text("not a database, but long enough to be taken for one" * 9)
     with pytest.raises(RunError, match="it is damaged, or no store"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["asked.spec", "placed.levels", "runs.result"])
+def test_a_store_of_another_version_is_told_in_one_line(tmp_path: Path, column: str) -> None:
+    spec = spec_of()
+    write_sweep(tmp_path, spec, rows_of(spec, lambda levels, seed: 1.0))
+    table, _, name = column.partition(".")
+    with contextlib.closing(sqlite3.connect(tmp_path / STORE_FILE)) as connection, connection:
+        connection.execute(f"UPDATE {table} SET {name} = '{{\"unheard\": 1'")
+    with pytest.raises(RunError, match="another version, or damaged"):
         read_results(tmp_path)

@@ -192,12 +192,43 @@ def test_another_model_has_no_survivors_of_ours(tmp_path: Path) -> None:
     assert result.failure == "raised" and "only worlds of ours" in result.error
 
 
-@pytest.mark.parametrize(("grief", "said"), [("raise", "ValueError: a bad day and a second line"), ("exit", "enough")])
+@pytest.mark.parametrize(
+    ("grief", "said"),
+    [
+        ("raise", "ValueError: a bad day and a second line"),
+        ("mangle", r"ValueError: half of \ud800 and \x1b[31m"),
+        ("exit", "SystemExit: enough"),
+        ("interrupt", "KeyboardInterrupt"),
+    ],
+)
 def test_a_run_that_raises_has_failed_with_its_traceback(tmp_path: Path, grief: str, said: str) -> None:
-    result = run_job(odd_job("Fragile", settings={"grief": grief}), tmp_path / "run")
-    assert result.failure == "raised" and said in result.error and "\n" not in result.error
-    assert "_come_to_grief" in result.traceback
+    result = run_job(odd_job("Fragile", settings={"grief": grief}), tmp_path / "run", BaseException)
+    assert (result.failure, result.error) == ("raised", said)
+    assert "_come_to_grief" in result.traceback and result.as_json().encode("utf-8")
     assert "_come_to_grief" in (tmp_path / "run" / LOG_FILE).read_text(encoding="utf-8")
+
+
+def test_ctrl_c_is_the_user_s_where_a_run_has_no_process_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_job(odd_job("Fragile", settings={"grief": "interrupt"}), tmp_path / "run")
+
+
+def test_a_run_that_closes_its_outputs_ends_well_and_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = odd_job("Fragile", settings={"grief": "mute"})
+    assert run_job(job, tmp_path / "run").failure is None
+    print("outside again")
+    assert capfd.readouterr() == ("outside again\n", "")
+
+
+def test_of_an_endless_error_the_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wordy(job: Job, folder: Path, log: object) -> None:
+        raise ValueError("z" * 10**6)
+
+    monkeypatch.setattr("evolora_mesa.study.sweep.living_model.live_model", wordy)
+    result = run_job(odd_job("Counter"), tmp_path / "run")
+    assert len(result.error) == 300 and len(result.traceback) == 20_000
 
 
 def test_no_memory_is_told_from_other_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ class Person:
         console = Console(highlight=False, markup=False, emoji=False)
         console.width = min(console.width, _WIDEST)
         console.print(Text(f"\n{self._asked}. {_visible(duel.family)}, depth {duel.depth}", style="bold"))
-        console.print(Padding(Text(_visible(duel.prompt)), (0, 0, 0, 3)))
+        console.print(Padding(Text(_visible(duel.prompt)), (0, 0, 0, 3), expand=False))
         for letter, contender in (("a", duel.a), ("b", duel.b)):
             answer = Text(f" {letter}  ", style="bold")
             answer.append(_visible(contender.text.strip()) or "(nothing)", style="not bold")

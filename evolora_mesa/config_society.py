@@ -182,7 +182,7 @@ class OrchestratorConfig(Section):
         0.95, "share of the evidence about words kept", unit="per generation with composite tasks", ge=0, le=1
     )
     congestion: float = setting(
-        0.05, "price of a step that a bidder has already won", unit="energy", ge=0, le=MOST_ENERGY
+        0.01, "price of a step that a bidder has already won", unit="energy", ge=0, le=MOST_ENERGY
     )
     replacements: int = setting(
         1, "next bidders that are asked where an answer has no sense", unit="per task", ge=0, le=64

@@ -216,7 +216,7 @@ def test_no_elite_of_a_family_that_is_away_comes_back_or_becomes_a_parent(petri:
     assert model.archive is not None
     for trial in list(model.gatehouse.trials):
         model.gatehouse._end(model, trial, "rejected", "futile")
-    first, second, *rest = model.organelles()
+    first, second, _, *rest = model.organelles()
     for organelle in (second, *rest):
         organelle.remove()
     model.ledger.transfer(model.sun, model.grant, 10.0, "gift")

@@ -21,7 +21,12 @@ import pytest
 from evolora_mesa.cli import main
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import dump_yaml
+from evolora_mesa.study.sweep.agenda import Agenda
+from evolora_mesa.study.sweep.check import Pilot
+from evolora_mesa.study.sweep.job import Result
 from evolora_mesa.study.sweep.ledger import Ledger
+from evolora_mesa.study.sweep.reading import load_sweep
+from evolora_mesa.study.sweep.work import run_job
 
 HERE = Path(__file__).parent
 MODELS = HERE / "study" / "sweep"
@@ -55,6 +60,12 @@ def spec_file(folder: Path, tree: dict[str, Any], **changes: Any) -> str:
     path = folder / "spec.yaml"
     path.write_text(dump_yaml({**tree, **changes}), encoding="utf-8")
     return str(path)
+
+
+def lived(folder: Path, tree: dict[str, Any]) -> tuple[Path, str]:
+    """The folder of the first run of a sweep, lived in this process, and its digest."""
+    job = Agenda(*load_sweep(spec_file(folder, tree))).ready({})[0]
+    return folder / job.key, run_job(job, folder / job.key).digest
 
 
 def results(folder: Path) -> list[dict[str, str]]:
@@ -111,7 +122,7 @@ def test_a_dry_run_tells_what_it_takes_and_leaves_nothing(tmp_path: Path, capfd:
 
 
 def test_a_dry_run_counts_what_is_done_and_plans_where_nothing_has_ended_yet(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = {**FRAGILE, "factors": {"grief": [""]}}
     spec, out = spec_file(tmp_path, tree), tmp_path / "out"
@@ -120,9 +131,13 @@ def test_a_dry_run_counts_what_is_done_and_plans_where_nothing_has_ended_yet(
         pass
     assert main(["sweep", spec, "--dry-run", "--out", str(out)]) == 0
     assert "2 runs x ~" in capfd.readouterr().out and list(out.iterdir()) == [out / "sweep.sqlite"]
-    assert main(["sweep", spec, "--out", str(out), "--quiet"]) == 0
+    with Ledger(out) as ledger:
+        for job in Agenda(*load_sweep(spec)).ready({}):
+            ledger.begin(job)
+            ledger.end(job, Result(outcome="finished", wall_seconds=1.0, metrics={"height": 5.0}))
     assert main(["sweep", spec_file(tmp_path, tree, seeds=3), "--dry-run", "--out", str(out)]) == 0
     assert "; 2 are done" in capfd.readouterr().out
+    monkeypatch.setattr("evolora_mesa.study.sweep.check.fly", lambda *_: Pilot(1.0, None))
     other = spec_file(tmp_path, tree, metrics={"luck": {"figure": "luck"}})
     assert main(["sweep", other, "--dry-run", "--out", str(out)]) == 0
     assert "are done" not in capfd.readouterr().out
@@ -198,26 +213,20 @@ def test_a_signal_ends_a_sweep_in_order_and_the_same_command_goes_on(
 
 
 def test_a_run_of_a_sweep_is_lived_again_to_the_same_digest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", spec_file(tmp_path, WORLD), "--out", "out", "--quiet"]) == 0
-    (row,) = results(tmp_path / "out")
-    run = tmp_path / "out" / "runs" / row["run"]
-    capfd.readouterr()
+    run, digest = lived(tmp_path, WORLD)
     assert main(["replay", str(run)]) == 0
-    assert capfd.readouterr().out == f"the same: 1 generations, digest {row['digest']}\n"
+    assert capfd.readouterr().out == f"the same: 1 generations, digest {digest}\n"
     with RunStore.open_for_append(run / "run.sqlite", 1) as store:
         store._connection.execute("UPDATE generations SET digest = 'ab' WHERE generation = 1")
     assert main(["replay", str(run), "--json"]) == 1
     found = json.loads(capfd.readouterr().out)
-    assert (found["generation"], found["digest"], found["recorded"]) == (1, row["digest"], "ab")
+    assert (found["generation"], found["digest"], found["recorded"]) == (1, digest, "ab")
 
 
 def test_a_run_of_another_model_is_lived_again_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    tree = {**FRAGILE, "model": "odd_models:Counter", "factors": {"slope": [1.0]}, "seeds": 1}
-    assert main(["sweep", spec_file(tmp_path, tree), "--out", "out", "--quiet"]) == 0
-    (row,) = results(tmp_path / "out")
-    capfd.readouterr()
-    assert main(["replay", str(tmp_path / "out" / "runs" / row["run"])]) == 0
-    assert capfd.readouterr().out == f"the same: 5 generations, digest {row['digest']}\n"
+    run, digest = lived(tmp_path, {**FRAGILE, "model": "odd_models:Counter", "factors": {"slope": [1.0]}})
+    assert main(["replay", str(run)]) == 0
+    assert capfd.readouterr().out == f"the same: 5 generations, digest {digest}\n"
 
 
 def test_what_is_no_run_is_not_lived_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,7 @@ def test_the_shipped_worlds_are_what_their_names_say():
         "no_archive",
         "no_learning",
         "no_merge",
+        "orchestrator",
         "policy",
         "random_host",
         "seasons",
@@ -239,6 +240,9 @@ def worlds(draw: st.DrawFn) -> WorldConfig:
         "tasks.styles",
         "tasks.cell_styles",
         "tasks.user_families",
+        "society.judge.likes",
+        "society.skills.enabled",  # needs a rule of learning
+        "society.judge.source",
     }
     chosen = draw(st.lists(st.sampled_from(sorted(names.keys() - fixed)), unique=True, max_size=12))
     world = load_config("ecology", {name: draw(_value_for(name, names[name]), label=name) for name in chosen})

@@ -49,7 +49,7 @@ def given_settings(run: Path, facts: Mapping[str, str]) -> Given:
     if config_hash(config) == facts.get("config_hash"):
         return Given(config)
     tree = parse_yaml(read_text(path, str(path)), str(path))[0]
-    if settings_hash(tree) != facts.get("config_hash"):
+    if not isinstance(tree, dict) or settings_hash(tree) != facts.get("config_hash"):
         raise RunError(
             "the settings are not those that the run began with",
             where=run / CONFIG_FILE,

@@ -101,6 +101,13 @@ def restore(config: WorldConfig, tree: Mapping[str, Any], host: HostService) -> 
     """
     from evolora_mesa.model import EcologyModel
 
+    lacking = [part for part in _PARTS if part not in tree]
+    if lacking:
+        raise RunError(
+            "the saved state is of a version of the program without these parts",
+            got=", ".join(lacking),
+            do="Continue the run with the version that began it.",
+        )
     model = EcologyModel(config, host=host)
     try:
         _refill_model(model, tree)

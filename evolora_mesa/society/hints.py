@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Hints"]
 
 _BOARD: Final = WAYS.index("board")
+_MOST_BYTES: Final = 4  # of a character
+_SPECIAL_TOKENS: Final = 4  # that a tokenizer may put around a text
 
 
 class Hints:
@@ -245,7 +247,8 @@ def _joint(model: EcologyModel, rows: int) -> np.ndarray:
 
 def _fits(model: EcologyModel, prompt: str) -> bool:
     """Whether the host can read a prompt and answer it."""
-    longest = model.host.host.longest
-    if longest is None:
+    longest, room = model.host.host.longest, model.config.host.max_new_tokens
+    # No tokenizer makes more than a token of a byte, so most need not be tokenized twice.
+    if longest is None or _MOST_BYTES * len(prompt) + _SPECIAL_TOKENS + room <= longest:
         return True
-    return len(model.host.codec.encode([prompt])[0]) + model.config.host.max_new_tokens <= longest
+    return len(model.host.codec.encode([prompt])[0]) + room <= longest

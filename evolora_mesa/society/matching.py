@@ -84,7 +84,7 @@ def match_wholes(
     for composite in composites:
         families = [step.family for step in composite.steps]
         total = profit[:, _cells(model, families, composite)].sum(1, keepdims=True)
-        (ranked,) = auction(total, [0], settings.congestion)
+        (ranked,) = auction(total, [0], 0.0)
         bidders = [organelles[place].unique_id for place in ranked]
         jobs.append(Job(composite, families, [], [bidders], True, settings.replacements))
     return jobs

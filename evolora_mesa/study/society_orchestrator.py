@@ -113,8 +113,8 @@ def live_with(
     return LifeRow(
         arm,
         seed,
-        early=0.0 if off else float(np.nanmean(composite[:quarter])),
-        late=0.0 if off else float(np.nanmean(composite[-quarter:])),
+        early=_mean(composite[:quarter]),
+        late=_mean(composite[-quarter:]),
         known=0.0 if off else model.orchestrator.lexicon.known,
         success=float(np.nan_to_num(figures["success_rate"][generations // 2 :]).mean()),
         population=float(figures["population"][generations // 2 :].mean()),
@@ -122,9 +122,16 @@ def live_with(
     ), model
 
 
+def _mean(shares: np.ndarray) -> float:
+    """Of the generations that had composite tasks; 0 where none had."""
+    known = shares[np.isfinite(shares)]
+    return float(known.mean()) if known.size else 0.0
+
+
 def examine(model: EcologyModel, seed: int, count: int) -> list[WayRow]:
     """All ways on the same fresh composites of the test pool, sampled as in life; nobody is paid or learns."""
     orchestrator, organelles = model.orchestrator, model.organelles()
+    batch = orchestrator.settings.composites
     rng = random.Random(seed)
     composites = [
         draw_composite(model.tasks, orchestrator.chains, model.grid.depths, Pool.TEST, rng) for _ in range(count)
@@ -135,7 +142,10 @@ def examine(model: EcologyModel, seed: int, count: int) -> list[WayRow]:
     guessed = [[rng.choice(families) for _ in steps] for steps in true]
     rows = []
     for way, taken_for in (("given", true), ("learned", believed), ("chance", guessed)):
-        jobs = match_steps(model, organelles, composites, taken_for, orchestrator.settings)
+        jobs = []
+        for start in range(0, count, batch):  # load has a price, and in life it is that of one generation
+            some = slice(start, start + batch)
+            jobs += match_steps(model, organelles, composites[some], taken_for[some], orchestrator.settings)
         finish(model, jobs, f"study.{way}")
         rows.append(_row(seed, way, jobs))
     jobs = match_wholes(model, organelles, composites, orchestrator.settings)

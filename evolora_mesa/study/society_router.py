@@ -111,9 +111,15 @@ def live_with(
             examined.append(_examine(model, seed, per_cell))
     figures = {name: np.array(list(values)[1:]) for name, values in model.datacollector.model_vars.items()}
     late = generations // 2
-    tasks = [float(np.nan_to_num(figures[name][late:]).mean()) for name in ("success_rate", "routed_success")]
-    answers = model.totals["episodes"]
-    life = LifeRow(arm, seed, *tasks, float(figures["population"][late:].mean()), 1000 * seconds / max(answers, 1))
+    success, routed = (np.nan_to_num(figures[name][late:]) for name in ("success_rate", "routed_success"))
+    life = LifeRow(
+        arm,
+        seed,
+        success=float(success.mean()),
+        routed=float(routed.mean()),
+        population=float(figures["population"][late:].mean()),
+        cpu_ms=1000 * seconds / max(model.totals["episodes"], 1),
+    )
     return life, examined
 
 

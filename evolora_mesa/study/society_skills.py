@@ -118,10 +118,10 @@ def skills_page(rows: Sequence[SkillRow], generations: int, command: str) -> str
             f"Made by `{command}`.",
             "",
             f"{len({row.seed for row in rows})} seeds, {generations} generations of `ecology` with 4 families × 2"
-            " depths and 8 founders; in `shifting` the contracts shift half-way. Success: of the answers in the second half,"
-            " and in its first fifth (`early`). Routed and unrouted: accuracy on the `test` pool at the end. `off`:"
-            " mean [95 % t interval over seeds]; other arms: mean (difference to `off`, paired by seed, with its interval)."
-            " Strength: largest log factor of an organelle and site, mean at the end.",
+            " depths and 8 founders; in `shifting` the contracts shift half-way. Success: of the answers in the second"
+            " half, and in its first fifth (`early`). Routed and unrouted: accuracy on the `test` pool at the end."
+            " `off`: mean [95 % t interval over seeds]; other arms: mean (difference to `off`, paired by seed, with its"
+            " interval). Strength: largest log factor of an organelle and site, mean at the end.",
             "",
             *markdown_table(
                 ["world", "arm", *(f"{name} %" for name in figures), "strength", "CPU ms per episode"], table

@@ -35,6 +35,7 @@ EVENTS: tuple[Event, ...] = (
     (1, "policy", {"parsed": "genuine"}),
     (1, "policy", {"parsed": "failed"}),
     (2, "policy", {"parsed": "failed"}),
+    (2, "adapted", {"organelles": 3, "strength": 0.5}),
     (1, "routed", {"right": 0, "to": {"organelle": 2}, "tasks": [[0, 0, "organelle", 1, False]] * 2}),
     (2, "routed", {"right": 2, "to": {"host": 2}, "tasks": [[0, 0, "host", 0, True]] * 2}),
     (2, "composite", {"chain": ["math", "logic"], "taken_for": ["math", "math"], "steps": [True, False], "tokens": 40}),
@@ -52,7 +53,7 @@ EVENTS: tuple[Event, ...] = (
         {"answers": 4, "ratings": 7, "likes": {"ticks": 2.0}, "bonus": 0.5, "styles": {"ticks": 3, "terse": 1}},
     ),
 )
-NAMES = ["colonies", "hints", "policies", "router", "orchestrator", "seasons", "judge"]
+NAMES = ["colonies", "hints", "policies", "skills", "router", "orchestrator", "seasons", "judge"]
 
 
 def run_with(folder: Path, events: tuple[Event, ...]) -> Path:
@@ -88,7 +89,7 @@ def test_a_run_without_society_has_no_section_about_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_section_is_there_when_its_events_are_and_alone(tmp_path: Path, name: str) -> None:
     kinds = {
-        "colonies": "colony_proposed", "hints": "posted", "policies": "policy", "router": "routed",
+        "colonies": "colony_proposed", "hints": "posted", "policies": "policy", "skills": "adapted", "router": "routed",
         "orchestrator": "composite", "seasons": "season", "judge": "judged",
     }  # fmt: skip
     run = run_with(tmp_path / "run", tuple(event for event in EVENTS if event[1] == kinds[name]))
@@ -126,6 +127,10 @@ def test_hints_are_told_with_what_their_readers_were_paid(facts: RunFacts) -> No
 def test_genuine_policies_are_counted_apart(facts: RunFacts) -> None:
     assert "3 policies asked for" in section(facts, "policies").about
     assert "33.3 %" in section(facts, "policies").about
+
+
+def test_updates_of_skill_factors_are_told(facts: RunFacts) -> None:
+    assert "1 time, on average 3 of them at once" in section(facts, "skills").about
 
 
 def test_regret_is_held_against_the_best_of_the_cell(facts: RunFacts) -> None:

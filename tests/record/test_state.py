@@ -231,6 +231,13 @@ def test_a_tree_that_lacks_a_part_or_has_nonsense_in_it_is_refused(petri: HostSe
             restore(tiny_world(petri).config, broken, petri)
 
 
+def test_a_state_of_an_older_version_names_what_it_lacks(petri: HostService) -> None:
+    model = tiny_world(petri)
+    tree = {key: value for key, value in state_of(model).items() if key not in ("beliefs", "relief")}
+    with pytest.raises(RunError, match=r"these parts: got 'beliefs, relief'\. Continue the run with the version"):
+        restore(model.config, tree, petri)
+
+
 def test_numbers_that_must_be_finite_are(petri: HostService) -> None:
     model = live(tiny_world(petri), 1)
     for part, name in (("history", "wins"), ("beliefs", "bias"), ("traits", "budget"), ("cells", "payout")):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hint_world import BOARD_ON, CACHE_ON, LOGIC, SORT, all_read, events, hint_world, listen, moved, plant
-from world_fixtures import agents, enrich, history, live, lively_world, tiny_world
+from world_fixtures import agents, enrich, grade_all, history, live, lively_world, tiny_world
 
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
@@ -183,7 +183,7 @@ def test_whoever_was_paid_often_enough_posts_how_its_answers_begin(
     petri: HostService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = hint_world(petri, **BOARD_ON, **{"tasks.styles": {"string.sort": "terse"}})
-    monkeypatch.setattr("evolora_mesa.model.grade", _all_right)
+    grade_all(monkeypatch, lambda _: True)
     listen(monkeypatch, petri, ["so: abc", "so: xyz", "so: b", "so: c"])
     book = moved(model)
     model.step()
@@ -199,14 +199,14 @@ def test_whoever_was_paid_often_enough_posts_how_its_answers_begin(
 
 def test_too_few_paid_answers_make_no_post(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     model = hint_world(petri, **BOARD_ON, **{"society.board.evidence": 5})
-    monkeypatch.setattr("evolora_mesa.model.grade", _all_right)
+    grade_all(monkeypatch, lambda _: True)
     listen(monkeypatch, petri, ["so: abc", "so: xyz", "so: b", "so: c"])
     model.step()
     assert not events(model, "posted")
 
 
 def test_the_unwilling_and_the_poor_do_not_post(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evolora_mesa.model.grade", _all_right)
+    grade_all(monkeypatch, lambda _: True)
     texts = ["so: abc", "so: xyz", "so: b", "so: c"]
     model = hint_world(petri, **BOARD_ON, **{"economy.inflow": 0.0, "economy.endowment": 1.0})
     listen(monkeypatch, petri, texts)
@@ -220,7 +220,7 @@ def test_the_unwilling_and_the_poor_do_not_post(petri: HostService, monkeypatch:
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "\ud800", "<eos>x", "é", "a\x00"], ids=ascii)
 def test_hostile_answers_are_not_posted(petri: HostService, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr("evolora_mesa.model.grade", _all_right)
+    grade_all(monkeypatch, lambda _: True)
     for form in ("opening", "example"):
         model = hint_world(petri, **BOTH_ON, **{"society.board.form": form})
         with monkeypatch.context() as patch:
@@ -230,7 +230,7 @@ def test_hostile_answers_are_not_posted(petri: HostService, monkeypatch: pytest.
 
 
 def test_a_megabyte_is_cut_to_the_longest_post(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evolora_mesa.model.grade", _all_right)
+    grade_all(monkeypatch, lambda _: True)
     listen(monkeypatch, petri, ["x" * 1_000_000 + end for end in "abcd"])
     model = hint_world(petri, **BOARD_ON, **{"society.board.longest": 12})
     model.step()
@@ -345,9 +345,3 @@ def test_reading_is_handed_down(petri: HostService) -> None:
 
 def _plain(model: EcologyModel) -> str:
     return json.dumps(split(model.hints.state_dict())[0], sort_keys=True) + repr(model.hints.readers.paid.tobytes())
-
-
-def _all_right(tasks: list[object], *_: object) -> object:
-    from evolora_mesa.workload import Grades
-
-    return Grades(np.ones(len(tasks)), np.ones(len(tasks), dtype=bool))

@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hint_world import events, hint_world, listen, moved
 from world_fixtures import agents, history, live, lively_world, tiny_world
 
+from evolora_mesa.config_society import Liked
 from evolora_mesa.errors import ConfigError, RunError
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
@@ -21,7 +22,7 @@ from evolora_mesa.record.state import restore, state_of
 from evolora_mesa.record.tree import join, pack_tensors, split, unpack_tensors
 from evolora_mesa.society.judge import Contender, Duel
 from evolora_mesa.society.ratings import RatingBook
-from evolora_mesa.tasks import read_answer
+from evolora_mesa.tasks import STYLES, read_answer
 
 ON: dict[str, Any] = {
     "society.judge.enabled": True,
@@ -212,6 +213,10 @@ def test_other_ratings_than_those_that_were_heard_are_refused(petri: HostService
     assert model.jury.taste(2)[1] == 4
 
 
+def test_what_can_be_liked_are_the_styles_of_the_tasks_and_being_right() -> None:
+    assert get_args(Liked) == (*STYLES, "right")
+
+
 def test_settings_name_only_what_an_answer_can_be_judged_by(petri: HostService) -> None:
     with pytest.raises(ConfigError, match="likes"):
         hint_world(petri, **{"society.judge.likes": {"pretty": 1.0}})
@@ -234,6 +239,7 @@ def test_a_world_that_goes_on_is_the_one_that_never_stopped(petri: HostService, 
     tree, tensors = split(state_of(first))
     saved = json.loads(json.dumps(tree, allow_nan=False))
     again = restore(first.config, join(saved, unpack_tensors(pack_tensors(tensors), saved, Path("tensors"))), petri)
+    assert again.jury.state_dict() == first.jury.state_dict() and again.jury.taste(6)[1] == 5
     again.jury.hear(book.ratings)
     live(again, 3)
     assert history(again) == history(unbroken) and agents(again) == agents(unbroken)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hint_world import CACHE_ON, LOGIC, SORT, all_read, events, hint_world, listen, moved
-from world_fixtures import breeding_world, enrich, live
+from world_fixtures import breeding_world, enrich, grade_all, live
 
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
@@ -41,6 +41,16 @@ def test_what_was_paid_in_full_is_kept_with_its_question_the_surest_first(petri:
     assert kept(model, SORT) == [(work.tasks[row].prompt, work.answers.texts[row]) for row in surest]
     [(_, facts)] = [found for found in events(model, "kept") if found[1]["cell"] == [0, 0]]
     assert facts["rows"] == surest
+
+
+def test_what_was_not_paid_in_full_is_not_kept(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = hint_world(petri, **CACHE_ON)
+    grade_all(monkeypatch, lambda _: False)
+    model.step()
+    assert len(model.hints.knowledge) == 0 and not events(model, "kept")
+    grade_all(monkeypatch, lambda _: True)
+    model.step()
+    assert len(model.hints.knowledge) > 0
 
 
 def test_the_cache_is_bounded_and_forgets(petri: HostService) -> None:

@@ -88,6 +88,7 @@ class SocialFacts:
         posted, kept: hints on the board, and paid answers in the cache.
         reads: tasks answered with a hint and those of them that were paid in full, by where it was read.
         policies: how many could be read in which way.
+        adapted: updates of skill factors: generation, organelles, mean of their largest log factors.
     """
 
     colonies: dict[int, ColonyLife] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class SocialFacts:
     kept: int = 0
     reads: dict[str, tuple[int, int]] = field(default_factory=dict)
     policies: Counter[str] = field(default_factory=Counter)
+    adapted: list[tuple[int, int, float]] = field(default_factory=list)
     routed: list[Routed] = field(default_factory=list)
     composites: list[Composite] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -110,6 +112,7 @@ class SocialFacts:
             "kept": self.kept,
             "reads": {way: {"answers": rows, "right": right} for way, (rows, right) in self.reads.items()},
             "policies": dict(self.policies),
+            "adapted": self.adapted,
             "routed": [sent._asdict() for sent in self.routed],
             "composites": [one._asdict() for one in self.composites],
             "changes": [change._asdict() for change in self.changes],
@@ -171,6 +174,10 @@ def _policy(facts: SocialFacts, generation: int, kind: str, told: dict[str, Any]
     facts.policies[str(told.get("parsed", "failed"))] += 1
 
 
+def _adapted(facts: SocialFacts, generation: int, kind: str, told: dict[str, Any]) -> None:
+    facts.adapted.append((generation, int(told.get("organelles", 0)), float(told.get("strength") or 0.0)))
+
+
 def _routed(facts: SocialFacts, generation: int, kind: str, told: dict[str, Any]) -> None:
     for family, depth, taker, number, right in told.get("tasks", ()):
         facts.routed.append(Routed(generation, (family, depth), str(taker), int(number), bool(right)))
@@ -224,6 +231,7 @@ _TAKE: Final[dict[str, Callable[[SocialFacts, int, str, dict[str, Any]], None]]]
     "kept": _hint,
     "read": _hint,
     "policy": _policy,
+    "adapted": _adapted,
     "routed": _routed,
     "composite": _composite,
     "season": _change,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from typing import Final
 
@@ -34,7 +35,7 @@ _CHANGES: Final = {
 
 def society(facts: RunFacts) -> tuple[Section, ...]:
     """The sections that there is something to tell in."""
-    makers = (_colonies, _hints, _policies, _router, _orchestrator, _seasons, _judge)
+    makers = (_colonies, _hints, _policies, _skills, _router, _orchestrator, _seasons, _judge)
     return tuple(section for make in makers if (section := make(facts)) is not None)
 
 
@@ -179,6 +180,27 @@ def _policies(facts: RunFacts) -> Section | None:
     return _section("policies", "Policies", about, [picture])
 
 
+def _skills(facts: RunFacts) -> Section | None:
+    adapted = facts.social.adapted
+    if not adapted:
+        return None
+    strength = np.full(facts.last, np.nan)
+    for generation, _, found in adapted:
+        strength[generation - 1] = found
+    about = (
+        f"Organelles stretch or shrink what their adapters can do already, {counted(len(adapted), 'time')}, on average "
+        f"{number(float(np.mean([taking for _, taking, _ in adapted])), 1)} of them at once."
+    )
+    picture = lines(
+        "Skill factors",
+        [Line("largest log factor", strength, "s0", first=1)],
+        unit="mean of the largest log factors",
+        from_zero=True,
+        caption="0: the adapters as they are.",
+    )
+    return _section("skills", "Skill factors", about, [picture])
+
+
 # ---------------------------------------------------------------- routing and composite tasks
 
 
@@ -186,7 +208,7 @@ def _router(facts: RunFacts) -> Section | None:
     sent = facts.social.routed
     if not sent:
         return None
-    regret = _regret(sent)
+    regret = _regret(sent, [change.generation for change in facts.social.changes if change.kind == "season"])
     half = len(sent) // 2
     kinds = Counter(task.kind for task in sent)
     first, second = (points(_mean(part)) for part in (regret[:half], regret[half:]))
@@ -210,18 +232,24 @@ def _router(facts: RunFacts) -> Section | None:
     return _section("router", "Router", about, pictures)
 
 
-def _regret(sent: list[Routed]) -> np.ndarray:
-    """``[tasks]`` success of the best taker of a task's cell, over the whole run, minus that of the one who got it."""
-    record: dict[tuple[tuple[int, int], str, int], list[int]] = {}
-    for task in sent:
-        held = record.setdefault((task.cell, task.kind, task.number), [0, 0])
+def _regret(sent: list[Routed], shifts: list[int]) -> np.ndarray:
+    """``[tasks]`` success of the best taker of a task's cell minus that of the one who got it, both over all the time
+    in which the contracts were the same.
+
+    Args:
+        shifts: generations in which contracts shifted, ascending.
+    """
+    record: dict[tuple[int, tuple[int, int], str, int], list[int]] = {}
+    keys = [(bisect_right(shifts, task.generation), task.cell, task.kind, task.number) for task in sent]
+    for key, task in zip(keys, sent, strict=True):
+        held = record.setdefault(key, [0, 0])
         held[0] += task.right
         held[1] += 1
     rates = {key: wins / (tries + _DOUBT) for key, (wins, tries) in record.items()}
-    best: dict[tuple[int, int], float] = {}
-    for (cell, *_), rate in rates.items():
-        best[cell] = max(best.get(cell, 0.0), rate)
-    return np.array([best[task.cell] - rates[task.cell, task.kind, task.number] for task in sent])
+    best: dict[tuple[int, tuple[int, int]], float] = {}
+    for (season, cell, *_), rate in rates.items():
+        best[season, cell] = max(best.get((season, cell), 0.0), rate)
+    return np.array([best[key[:2]] - rates[key] for key in keys])
 
 
 def _orchestrator(facts: RunFacts) -> Section | None:

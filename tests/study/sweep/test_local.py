@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from jobs import odd_job, world_job
 
 from evolora_mesa.record.layout import LOG_FILE
-from evolora_mesa.study.sweep import living_world
+from evolora_mesa.study.sweep import foreman, living_world
 from evolora_mesa.study.sweep.engine import Limits
 from evolora_mesa.study.sweep.job import Job, Result
 from evolora_mesa.study.sweep.local import LocalEngine
@@ -131,13 +132,14 @@ def test_a_killed_worker_is_begun_again(engine: LocalEngine, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("grief", "said"), [("kill", "killed by SIGKILL"), ("leave", "left with exit code 9")])
-def test_a_run_whose_worker_dies_every_time_has_failed(tmp_path: Path, grief: str, said: str) -> None:
+def test_a_run_whose_worker_dies_every_time_has_failed(
+    engine: LocalEngine, tmp_path: Path, grief: str, said: str
+) -> None:
     trace = tmp_path / "trace"
-    with LocalEngine(1, Limits(attempts=2)) as engine:
-        result = sole(engine, fragile(grief, trace), tmp_path / "runs")
-        assert result.failure == "killed" and said in result.error and "2 attempts" in result.error
+    result = sole(engine, fragile(grief, trace), tmp_path / "runs")
+    assert (result.failure, result.error) == ("killed", f"{said}, in 3 attempts of 3")
     if grief == "kill":
-        assert trace.read_text(encoding="utf-8").count("killed") == 2
+        assert trace.read_text(encoding="utf-8").count("killed") == 3
 
 
 def test_a_run_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
@@ -226,6 +228,25 @@ def test_nothing_begins_while_workers_of_a_killed_sweep_are_alive(engine: LocalE
         fcntl.flock(held, fcntl.LOCK_UN)
         (ended,) = engine.wait(PATIENCE)
         assert ended.result.failure is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such locks")
+def test_whom_a_sweep_waits_for_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import fcntl
+
+    foreman._wait_for_the_dead(tmp_path / "idle")
+    assert capfd.readouterr().err == ""
+    with (tmp_path / "workers.lock").open("w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=foreman._wait_for_the_dead, args=(tmp_path,))
+        waiting.start()
+        told, end = "", time.monotonic() + PATIENCE
+        while not told and time.monotonic() < end:
+            time.sleep(0.02)
+            told = capfd.readouterr().err
+        assert told == "waiting for processes of an earlier sweep in this folder to end\n" and waiting.is_alive()
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
 
 
 def test_a_log_is_cut_while_the_run_goes_on(engine: LocalEngine, tmp_path: Path) -> None:

@@ -195,6 +195,9 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
         "society.colonies.rival": ["member", "cell"],
         "society.board.form": ["opening", "example"],
         "society.knowledge.form": ["opening", "example"],
+        "society.router.choice": ["thompson", "uniform"],
+        "society.orchestrator.decomposition": ["learned", "given", "monolithic"],
+        "society.orchestrator.credit": ["step", "end"],
         "record.episodes": ["all", "sample", "none"],
         "archive.cost_edges": [[], [3.0], [0.5, 7.25]],
         "seasons.schedule": [

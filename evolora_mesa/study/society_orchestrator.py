@@ -226,7 +226,7 @@ def orchestrator_page(lives: Sequence[LifeRow], rows: Sequence[WayRow], command:
             "",
             *markdown_table(["way", "steps are taken for", "right %", "− given", "steps %", "tokens"], ways),
             "",
-            "The lives, with words learned from every step, from the end alone, and without composite tasks.",
+            "The lives: words learned from every step, or from the end alone; off is without composite tasks.",
             "",
             *markdown_table(
                 [
@@ -253,20 +253,21 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = pr
     parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_orchestrator", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
     parser.add_argument("--generations", type=int, default=48)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="lives; off is always one of them")
     parser.add_argument("--composites", type=int, default=96, help="that are answered at the end")
     parser.add_argument("--out", type=Path, help="folder for orchestrator.md and orchestrator.csv")
     given = parser.parse_args(arguments)
     lives, rows = [], []
     try:
         for seed in range(given.seeds):
-            for arm in ARMS:
+            for arm in (arm for arm in ARMS if arm in (*given.arms, "off")):
                 life, model = live_with(arm, seed, given.generations)
                 lives.append(life)
                 print(life, file=sys.stderr, flush=True)
                 if arm == "step" and model.running:
                     rows += examine(model, seed, given.composites)
                     print(rows[-len(WAYS) :], file=sys.stderr, flush=True)
-        command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations}"
+        command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations} --arms {' '.join(given.arms)}"
         page = orchestrator_page(lives, rows, f"{command} --composites {given.composites}")
         if given.out is not None:
             save_texts(given.out, {"orchestrator.md": page, "orchestrator.csv": _csv(rows)})

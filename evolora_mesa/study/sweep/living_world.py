@@ -38,7 +38,8 @@ HEAVY: Final = (ADAPTERS_FOLDER, CHECKPOINT_FOLDER)  # what a run leaves beside 
 
 Measured: TypeAlias = Callable[[str], Mapping[str, float]]  # of the survivors
 
-_held: dict[HostConfig, HostService] = {}  # one at most: settings of the process are those of the last one loaded
+# One at most, with the precision of products that its loading chose for the whole process.
+_held: dict[HostConfig, tuple[HostService, str]] = {}
 
 
 def config_of(job: Job) -> WorldConfig:
@@ -56,8 +57,10 @@ def host_of(config: WorldConfig) -> HostService:
     if config.host not in _held:
         _held.clear()
         torch.set_float32_matmul_precision("highest")  # another host may have tuned it
-        _held[config.host] = host_for(config)
-    return _held[config.host]
+        _held[config.host] = host_for(config), torch.get_float32_matmul_precision()
+    host, precision = _held[config.host]
+    torch.set_float32_matmul_precision(precision)  # somebody in this process may have changed it since
+    return host
 
 
 def live_world(job: Job, folder: Path, log: RunLog) -> Life:

@@ -168,7 +168,7 @@ class OrchestratorConfig(Section):
     """Composite tasks: steps are recognised by the words that describe them, auctioned, and put together."""
 
     enabled: bool = setting(False, "composite tasks are asked")
-    every: int = setting(4, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
+    every: int = setting(8, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
     composites: int = setting(16, "that are asked then", unit="tasks", ge=1, le=4096)
     decomposition: Literal["learned", "given", "monolithic"] = setting(
         "learned",

@@ -165,11 +165,9 @@ def fill_empty_niches(model: EcologyModel) -> None:
     lived_on = np.bincount(work.argmax(1), minlength=work.shape[1])  # citizens by main family
     few = len(citizens) < population.minimum
     neighbours = {elite: int(lived_on[elite.cell // model.grid.depths]) for elite in model.archive.elites()}
-    open_families: np.ndarray = model.open.any(1)
+    there = model.open[:, 0]
     wanted = [
-        elite
-        for elite, here in neighbours.items()
-        if open_families[elite.cell // model.grid.depths] and (few or not here)
+        elite for elite, here in neighbours.items() if there[elite.cell // model.grid.depths] and (few or not here)
     ]
     if wanted:
         revive(model, min(wanted, key=lambda elite: (neighbours[elite], -elite.objective, elite.niche)))

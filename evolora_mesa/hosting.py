@@ -1,4 +1,4 @@
-"""The host of a world, from its settings."""
+"""The host of a world, and the room it takes in the adapter bank, from its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from evolora_mesa.config import WorldConfig
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.host import HostService
 
-__all__ = ["check_host_fits", "host_for"]
+__all__ = ["check_host_fits", "host_for", "scratch_slots"]
 
 
 def host_for(config: WorldConfig) -> HostService:
@@ -51,3 +51,17 @@ def check_host_fits(config: WorldConfig, host: object) -> None:
             expected=f"less than {longest}",
             got=config.host.max_new_tokens,
         )
+
+
+def scratch_slots(config: WorldConfig) -> int:
+    """Bank slots beside those of the living.
+
+    For the parents of trials that are no living organelles, for children that wait outside a fixed roster, for
+    stand-ins of rules that perturb weights, and for colonies.
+    """
+    strategy = config.plasticity.rule == "evolution_strategy"
+    stand_ins = 2 * config.plasticity.pairs * config.population.maximum if strategy else 0
+    one_by_one = 2 * len(config.adapter.sites) if config.reproduction.operator == "task_aware" else 0
+    waiting = config.gate.most_trials if config.population.roster == "fixed" else 0
+    teams = config.society.colonies.slots(config.gate.most_trials)
+    return 2 * config.gate.most_trials + one_by_one + stand_ins + waiting + teams

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mesa
@@ -17,7 +15,6 @@ from evolora_mesa.breeding import conceive
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config
 from evolora_mesa.economy import Ledger, Tariff
-from evolora_mesa.errors import ConfigError
 from evolora_mesa.evolution.archive import Archive
 from evolora_mesa.evolution.history import History
 from evolora_mesa.evolution.lineage import Phylogeny, genome_hash
@@ -29,7 +26,7 @@ from evolora_mesa.forage import Beliefs
 from evolora_mesa.gatehouse import Gatehouse
 from evolora_mesa.ground import contracts_at, ground_of, open_cells
 from evolora_mesa.host import HostService, Request
-from evolora_mesa.hosting import check_host_fits, host_for
+from evolora_mesa.hosting import check_host_fits, host_for, scratch_slots
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.plasticity import Learner, Work, make_rule
 from evolora_mesa.record.reporters import COUNTED
@@ -48,7 +45,8 @@ from evolora_mesa.society.policies import Policies
 from evolora_mesa.society.riders import alight, mount
 from evolora_mesa.society.router import Router
 from evolora_mesa.society.skills import Skills
-from evolora_mesa.streams import Streams
+from evolora_mesa.streams import Streams, with_seed
+from evolora_mesa.tally import Tally
 from evolora_mesa.tasks import Pool, Task, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
 from evolora_mesa.turnover import bury, doomed, fill_empty_niches, keep_elites
@@ -62,52 +60,6 @@ __all__ = ["EcologyModel", "Event", "Tally", "host_for"]
 Event: TypeAlias = tuple[str, int | None, dict[str, Any]]
 
 _FIRST_SUCCESS = 0.3  # of a cell nobody has worked in: petri's own, roughly
-_SEED_DIGITS = 19  # of 2**63 - 1, the largest seed
-
-
-@dataclass
-class Tally:
-    """Counts and sums of one generation."""
-
-    episodes: int = 0
-    succeeded: int = 0
-    reward: float = 0.0
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-    gate_rows: int = 0
-    gate_tokens: int = 0
-    conceived: int = 0
-    births: int = 0
-    deaths: int = 0
-    merges: int = 0
-    promotions: int = 0
-    confined: int = 0
-    revivals: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    fees: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))  # paid beside the bill, by id
-    rolled_back: int = 0
-    quarantined: int = 0
-    hints_read: int = 0
-    routed: int = 0
-    routed_right: int = 0
-    composites: int = 0
-    composites_right: int = 0
-    judged: int = 0
-    host_seconds: float = 0.0
-    step_seconds: float = 0.0
-
-
-def _with_seed(settings: Mapping[str, object], rng: object) -> Mapping[str, object]:
-    """``settings`` with ``rng`` as the seed, so that what is recorded is what was run. The schema judges its value."""
-    if isinstance(rng, str):
-        rng = rng.strip() or None
-        if rng and rng.isascii() and rng.isdecimal() and len(rng) <= _SEED_DIGITS:
-            rng = int(rng)
-    if rng is None:
-        return settings
-    if "seed" in settings:
-        raise ConfigError("the seed is given twice", where="rng and seed", do="Give one of them.")
-    return {**settings, "seed": rng}
 
 
 class EcologyModel(mesa.Model):
@@ -148,7 +100,7 @@ class EcologyModel(mesa.Model):
         host: HostService | None = None,
         **kwargs: object,
     ) -> None:
-        self.config = load_config(config, _with_seed(kwargs, rng))
+        self.config = load_config(config, with_seed(kwargs, rng))
         super().__init__(rng=self.config.seed)
         self.tick = 0
         self.events: list[Event] = []
@@ -204,7 +156,7 @@ class EcologyModel(mesa.Model):
         config, population = self.config, self.config.population
         self.bank = self.host.new_bank(
             config.adapter.sites,
-            capacity=1 + population.maximum + self._scratch_slots(),
+            capacity=1 + population.maximum + scratch_slots(config),
             max_rank=config.adapter.max_rank,
             scaling=config.adapter.scaling,
         )
@@ -276,17 +228,6 @@ class EcologyModel(mesa.Model):
             self.phylogeny.born(founder.unique_id, (), 0, "founder", genome, founder.lineage, "founder")
             where = list(founder.cell.coordinate)
             self.events.append(("founded", founder.unique_id, {"genome": genome, "slot": founder.slot, "cell": where}))
-
-    def _scratch_slots(self) -> int:
-        """Slots for the parents of trials that are no living organelles, for children that wait outside a fixed
-        roster, for stand-ins of rules that perturb weights, and for colonies."""
-        config = self.config
-        strategy = config.plasticity.rule == "evolution_strategy"
-        stand_ins = 2 * config.plasticity.pairs * config.population.maximum if strategy else 0
-        one_by_one = 2 * len(config.adapter.sites) if config.reproduction.operator == "task_aware" else 0
-        waiting = config.gate.most_trials if config.population.roster == "fixed" else 0
-        teams = config.society.colonies.slots(config.gate.most_trials)
-        return 2 * config.gate.most_trials + one_by_one + stand_ins + waiting + teams
 
     # ------------------------------------------------------------------ one generation
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Streams"]
+from evolora_mesa.errors import ConfigError
+
+__all__ = ["Streams", "with_seed"]
+
+_SEED_DIGITS = 19  # of 2**63 - 1, the largest seed
 
 
 class Streams:
@@ -62,3 +67,20 @@ class Streams:
             self.python(name).setstate((version, tuple(internal), gauss))
         for name, bits in state["numpy"].items():
             self.numpy(name).bit_generator.state = bits
+
+
+def with_seed(settings: Mapping[str, object], rng: object) -> Mapping[str, object]:
+    """``settings`` with ``rng`` as the seed, so that what is recorded is what was run. The schema judges its value.
+
+    Raises:
+        ConfigError: the settings have a seed already.
+    """
+    if isinstance(rng, str):
+        rng = rng.strip() or None
+        if rng and rng.isascii() and rng.isdecimal() and len(rng) <= _SEED_DIGITS:
+            rng = int(rng)
+    if rng is None:
+        return settings
+    if "seed" in settings:
+        raise ConfigError("the seed is given twice", where="rng and seed", do="Give one of them.")
+    return {**settings, "seed": rng}

@@ -135,6 +135,7 @@ def test_a_changed_host_is_an_error(capsys: pytest.CaptureFixture[str], monkeypa
     assert not Path("here/summary.json").exists()
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
     for hash_seed in ("0", "1"):
         done = subprocess.run(

@@ -187,6 +187,7 @@ def test_code_that_reads_an_input_that_has_ended_is_a_fault(
     assert "EOFError" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @posix
 def test_the_installed_script_finds_a_family_beside_its_user_as_the_module_does() -> None:
     Path("bin").mkdir()

@@ -45,6 +45,7 @@ def test_the_table_is_printed_and_written_and_the_last_line_counts(
     assert err == f"seed 0: so far {last}Written to {Path('new/folder')}\n"
 
 
+@pytest.mark.slow
 def test_the_command_on_the_page_makes_it_again(capsys: pytest.CaptureFixture[str], loaded: list[str]) -> None:
     assert main([*TINY, "--host", "another host"]) == 0
     first = capsys.readouterr().out

@@ -40,10 +40,10 @@ def _fill_disk_when_told() -> None:
 @pytest.mark.parametrize(
     ("point", "told"),
     [
-        ("store.begun:4", "cannot write a generation"),
+        pytest.param("store.begun:4", "cannot write a generation", marks=pytest.mark.slow),
         pytest.param("checkpoint.begun:1", "cannot write a checkpoint", marks=pytest.mark.slow),
         pytest.param("checkpoint.begun:2", "cannot write a checkpoint", marks=pytest.mark.slow),
-        ("checkpoint.file:7", "cannot write a checkpoint"),
+        pytest.param("checkpoint.file:7", "cannot write a checkpoint", marks=pytest.mark.slow),
         ("finish.phylogeny:1", f"cannot be written ({{run}}/{ADAPTERS_FOLDER}/"),
     ],
 )
@@ -109,6 +109,7 @@ def test_a_run_that_may_not_be_written_can_be_verified(locked_up: Path, tmp_path
 # ---------------------------------------------------------------- two processes
 
 
+@pytest.mark.slow
 def test_while_one_process_writes_a_run_others_are_refused_and_may_read(unbroken: Path, tmp_path: Path) -> None:
     folder, said = tmp_path / "run", tmp_path / "said.txt"
     arguments = (*WORLD, "--out", str(folder))

@@ -93,6 +93,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], fl
     return tables(folder), time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_leaves_nobody_and_the_same_command_goes_on(tmp_path: Path) -> None:
     calm, folder = tmp_path / "calm", tmp_path / "sweep"
     ended(sweep(calm, LIGHT))

@@ -509,6 +509,7 @@ def busy_world(host: HostService, **settings: object) -> EcologyModel:
     return tiny_world(host, rng=5, **{**BUSY, **settings})
 
 
+@pytest.mark.slow
 def test_a_world_full_of_colonies_breaks_no_invariant_and_its_energy_sums_to_zero(
     petri: HostService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_killed_process_is_replaced_and_the_rows_are_those_of_an_undisturbed_b
     assert [row["furthest"] for row in rows] == [alone["furthest"]] * 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_every_time_fails_after_three_attempts_and_the_others_live(tmp_path):
     trace = str(tmp_path / "trace")
     with pytest.raises(BatchError, match=r"1 of 3 runs failed: run 1: .*killed by SIGKILL, 3 times") as caught:

@@ -226,7 +226,7 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
     if name == "adapter.max_rank":
         return st.integers(4, 8)
     if isinstance(default, int):
-        return st.integers(1, 6 if name == "tasks.depths" else 100)
+        return st.integers(1, min(100, _largest(name)))
     if name in ("economy.price_low", "reproduction.cost"):
         return st.floats(0, 0.5)
     if name == "economy.price_high":
@@ -234,6 +234,13 @@ def _value_for(name: str, default: object) -> st.SearchStrategy[object]:
     if name == "diversity.relief":
         return st.floats(1, 10)
     return st.floats(1e-300, 0.999, exclude_min=True)
+
+
+def _largest(name: str) -> int:
+    """What a whole number may be at most, as its description says."""
+    description = next(row.description for row in schema_rows() if row.name == name)
+    found = re.search(r" in [\[(][^,]+, (\d+)[\])]", description)
+    return int(found[1]) if found else 100
 
 
 @st.composite

@@ -39,8 +39,8 @@ ARMS: Final[Mapping[str, str]] = {
     "bare host": "nothing is learned",
     "reselected": "the population as it was, each family's tasks to the one that is best on the new episodes",
     "lives on": "the population lives on for half of the episodes; the other half choose among it",
-    "one adapter": "one adapter that has learned by reward in all cells, and goes on",
-    "supervised": "one adapter fine-tuned on right answers in the paid style, and on those in the new one",
+    "one adapter": "one adapter that has learned by reward in all cells, and goes on at a fresh learning rate",
+    "supervised": "one adapter fine-tuned on right answers in the paid style, then on those in the new one",
     "fresh specialists": "control: a new adapter for every family, by reward",
     "fresh adapter": "control: one new adapter for all cells, by reward",
 }

@@ -58,7 +58,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("redirection", "told"),
     [
         (">&-", "it is closed"),
-        ("<&- >&- 2>&-", ""),
+        pytest.param("<&- >&- 2>&-", "", marks=pytest.mark.slow),
         pytest.param(
             ">/dev/full",
             "No space left on device",
@@ -99,6 +99,7 @@ def test_a_mistake_has_its_exit_code_though_nobody_hears_of_it() -> None:
     assert shell("2>&-", "run", "nope").returncode == MISTAKE
 
 
+@pytest.mark.slow
 @posix
 def test_a_name_beyond_the_encoding_is_escaped() -> None:
     arguments = [*RUN[:4], "--out", "ü€", *RUN[6:], "--quiet"]
@@ -122,7 +123,7 @@ def test_a_table_that_cannot_be_shown_is_saved_all_the_same() -> None:
 
 
 @posix
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
 def test_a_kill_ends_a_run_in_order(name: str) -> None:
     number = signal.Signals[name]
     command = [sys.executable, "-m", "evolora_mesa.cli", "run", "smoke", "--generations", "1000000", "--out", "here"]
@@ -141,6 +142,7 @@ def test_a_kill_ends_a_run_in_order(name: str) -> None:
         assert load_file(file)
 
 
+@pytest.mark.slow
 @posix
 def test_a_kill_leaves_no_debris_of_a_training() -> None:
     command = [

@@ -298,6 +298,7 @@ def test_a_long_unfolded_line_goes_on_below_and_every_id_is_told(everybody: bool
     assert below == again and len(below) > 100
 
 
+@pytest.mark.slow
 def test_more_than_ten_thousand_births_are_written_read_and_drawn(tmp_path: Path) -> None:
     book = made_book(12_000, 1)
     line = Phylogeny()

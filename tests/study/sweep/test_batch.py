@@ -100,6 +100,7 @@ def test_a_seed_among_the_parameters_is_that_of_the_first_iteration_only():
 # --- processes
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_rows_of_one_in_the_same_order():
     given = {"walkers": [1, 2], "stride": [1, 40]}
     alone = quiet(Walk, given, iterations=2, max_steps=20, data_collection_period=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import mesa
 import numpy as np
@@ -46,7 +46,7 @@ from evolora_mesa.society.riders import alight, mount
 from evolora_mesa.society.router import Router
 from evolora_mesa.society.skills import Skills
 from evolora_mesa.streams import Streams, with_seed
-from evolora_mesa.tally import Tally
+from evolora_mesa.tally import Event, Tally
 from evolora_mesa.tasks import Pool, Task, locked_test_pool
 from evolora_mesa.tasks.grid import TaskGrid
 from evolora_mesa.turnover import bury, doomed, fill_empty_niches, keep_elites
@@ -55,9 +55,7 @@ from evolora_mesa.workload import Grades, Shift, Workload, grade
 if TYPE_CHECKING:
     from evolora_mesa.record.recorder import Recorder
 
-__all__ = ["EcologyModel", "Event", "Tally", "host_for"]
-
-Event: TypeAlias = tuple[str, int | None, dict[str, Any]]
+__all__ = ["EcologyModel", "host_for"]
 
 _FIRST_SUCCESS = 0.3  # of a cell nobody has worked in: petri's own, roughly
 

@@ -1,11 +1,14 @@
-"""What happened in one generation, in numbers."""
+"""What happened in one generation: its events, and its numbers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-__all__ = ["Tally"]
+__all__ = ["Event", "Tally"]
+
+Event: TypeAlias = tuple[str, int | None, dict[str, Any]]  # kind, organelle if it is one's own, and facts
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from evolora_mesa import __version__
+from evolora_mesa.cli_app import app as show_app
 from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_judge import judge
@@ -57,6 +58,7 @@ app.command()(report)
 app.command()(animate)
 app.command()(judge)
 app.command()(summary)
+app.command("app")(show_app)
 app.command()(sweep)
 app.command()(tune)
 app.add_typer(host_app, name="host")

@@ -59,7 +59,8 @@ class ColoniesConfig(Section):
     share: float = setting(0.5, "share of the joint income that stays in the pot", ge=0, le=1)
     reserve: float = setting(
         1.0,
-        "energy that the pot keeps back from trials and children; what is above twice as much is paid out",
+        "energy that the pot keeps back from trials and children; what is above twice as much is paid out, but for"
+        " savings for distilling",
         unit="energy",
         ge=0,
         le=MOST_ENERGY,
@@ -73,9 +74,9 @@ class ColoniesConfig(Section):
     )
     ladder: bool = setting(True, "colonies may become one adapter, first fused, then distilled")
     lessons: int = setting(
-        64, "joint answers kept for distilling, and as many to retain", unit="answers", ge=8, le=4096
+        32, "joint answers kept for distilling, and as many to retain", unit="answers", ge=8, le=4096
     )
-    epochs: int = setting(12, "passes over the lessons", unit="passes", ge=1, le=1000)
+    epochs: int = setting(4, "passes over the lessons", unit="passes", ge=1, le=1000)
     learning_rate: float = setting(0.01, "of distilling", gt=0, le=10)
 
     @model_validator(mode="after")

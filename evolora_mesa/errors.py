@@ -9,6 +9,7 @@ __all__ = [
     "HostError",
     "LedgerError",
     "LockedPoolError",
+    "LogError",
     "RunError",
     "TaskError",
     "one_line",
@@ -87,6 +88,10 @@ class LockedPoolError(EvoloraError):
 
 class LedgerError(EvoloraError):
     """A transfer would create energy, destroy it, or overdraw an account."""
+
+
+class LogError(EvoloraError):
+    """An event log breaks an invariant, cannot be read, or is not what a metric takes."""
 
 
 class RunError(EvoloraError):

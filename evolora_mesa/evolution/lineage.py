@@ -10,7 +10,7 @@ import hashlib
 import re
 import struct
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from evolora_mesa.errors import RunError
 if TYPE_CHECKING:
     from evolora_mesa.host import AdapterBank
 
-__all__ = ["ACCEPTANCES", "Census", "Fault", "Phylogeny", "Record", "genome_hash"]
+__all__ = ["ACCEPTANCES", "Census", "Fault", "Phylogeny", "Record", "census_of", "genome_hash"]
 
 ACCEPTANCES: Final = ("accepted", "confined", "revival")  # how one that was born becomes a citizen
 _STATUSES: Final = ("founder", "trial", *ACCEPTANCES)
@@ -304,24 +304,7 @@ class Phylogeny:
 
     def census(self) -> Census:
         """The counts of the whole book."""
-        reached = self.ancestors_of_living()
-        depth: dict[int, int] = {}
-        counts = dict.fromkeys(Census._fields, 0)
-        for record in self:
-            depth[record.id] = 1 + max((depth[parent] for parent in record.parents), default=-1)
-            counts["deaths"] += not record.alive
-            if record.status == "founder":
-                counts["founders"] += 1
-                counts["founders_with_heirs"] += record.id in reached
-            elif record.status == "revival":
-                counts["revivals"] += 1
-            else:
-                counts["births"] += 1
-                citizen = record.status != "trial"
-                counts["merges"] += citizen and record.merged
-                counts["promotions"] += citizen and not record.merged
-                counts["confined"] += record.status == "confined"
-        return Census(**counts | {"depth": max(depth.values(), default=0)})
+        return census_of(self, self.ancestors_of_living())
 
     # ------------------------------------------------------------------ state
 
@@ -348,6 +331,31 @@ class Phylogeny:
                 raise RunError("parents are no list", where=f"organelle {record.id}", got=record.parents)
             loaded.enter(record._replace(parents=tuple(record.parents)))
         vars(self).update(vars(loaded))
+
+
+def census_of(records: Iterable[Record], reached: Collection[int]) -> Census:
+    """The counts of these records, parents first.
+
+    Args:
+        reached: ids of the living and of all their ancestors.
+    """
+    depth: dict[int, int] = {}
+    counts = dict.fromkeys(Census._fields, 0)
+    for record in records:
+        depth[record.id] = 1 + max((depth[parent] for parent in record.parents), default=-1)
+        counts["deaths"] += not record.alive
+        if record.status == "founder":
+            counts["founders"] += 1
+            counts["founders_with_heirs"] += record.id in reached
+        elif record.status == "revival":
+            counts["revivals"] += 1
+        else:
+            counts["births"] += 1
+            citizen = record.status != "trial"
+            counts["merges"] += citizen and record.merged
+            counts["promotions"] += citizen and not record.merged
+            counts["confined"] += record.status == "confined"
+    return Census(**counts | {"depth": max(depth.values(), default=0)})
 
 
 def _is_number(value: object) -> bool:

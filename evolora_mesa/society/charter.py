@@ -11,7 +11,7 @@ from evolora_mesa.nursery import Mate, bear
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.society.colony import Audition, Colony
 from evolora_mesa.society.colony_gate import slots_of
-from evolora_mesa.society.ladder import distill, fuse_members
+from evolora_mesa.society.ladder import distill, fuse_members, teaching_tokens
 from evolora_mesa.society.recruiting import Proposal, focus_of
 
 if TYPE_CHECKING:
@@ -146,9 +146,12 @@ def open_audition(model: EcologyModel, colony: Colony, audition: Audition) -> No
     if audition.purpose in ("fused", "distilled"):
         audition.adapter = int(model.bank.allocate(1, 1, model.weights_generator)[0])
         fuse_members(model, slots_of(model, colony.members), audition.adapter)
+        colony.tried_rung = audition.purpose
     if audition.purpose == "distilled":
         assert audition.adapter is not None
-        tokens = distill(model, [*colony.lessons, *colony.retention], audition.adapter)
+        lessons = [*colony.lessons, *colony.retention]
+        distill(model, lessons, audition.adapter)
+        tokens = teaching_tokens(lessons, model.colonies.settings.epochs)
         charge(model, colony, tokens * model.tariff.prompt_token, "distilling")
     colony.audition, colony.tried = audition, audition.purpose
 

@@ -100,7 +100,8 @@ class Colony:
         paid_in: energy by member; what is left of the pot is divided by it.
         audition: the open trial, or `None`.
         rested: generation from which the next trial may begin.
-        tried: what the latest trial on was about.
+        tried: what the latest trial was about.
+        tried_rung: the latest rung that was tried, if it was another.
         against: evidence of the paid work since it last spoke for the colony; losses are to the best member.
         without: by member, how the team does against itself without that member.
         tasks, right, rival_right: joint tasks so far, and how many of them it and its best member had right.
@@ -121,6 +122,7 @@ class Colony:
     audition: Audition | None = None
     rested: int = 0
     tried: Purpose = "founding"
+    tried_rung: Rung = "ensemble"
     against: Counts = field(default_factory=Counts)
     without: dict[int, Counts] = field(default_factory=dict)
     tasks: int = 0

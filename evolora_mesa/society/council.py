@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from evolora_mesa.society.charter import admit, climb, end_audition, open_audition, part_with, propose, wind_up
 from evolora_mesa.society.colony import Audition, Colony, Counts
 from evolora_mesa.society.colony_gate import decide
+from evolora_mesa.society.funding import can_begin
 from evolora_mesa.society.ladder import FEWEST_LESSONS
 from evolora_mesa.society.recruiting import best_candidate, best_pair
 
@@ -98,7 +99,7 @@ def _reconsider(model: EcologyModel, colony: Colony) -> None:
     gate = model.config.gate
     if colony.against.log_worse() >= math.log(1 / model.colonies.settings.doubt):
         _end(model, colony, "worse")
-    elif model.ledger.balance(colony.pot) <= _EMPTY:
+    elif model.ledger.balance(colony.pot) <= _EMPTY and colony.founded != model.tick:  # it has not worked yet
         _end(model, colony, "pot_empty")
     elif colony.audition is None and len(colony.members) > 2:
         idle = [
@@ -114,10 +115,9 @@ def _begin(model: EcologyModel) -> None:
     """Rich and rested colonies try for more; then those without a colony for one."""
     colonies = model.colonies
     for colony in colonies.founded:
-        rich = model.ledger.balance(colony.pot) > colonies.settings.reserve
-        if rich and colonies.has_room_for_trial and colony.audition is None and model.tick >= colony.rested:
+        if colonies.has_room_for_trial and colony.audition is None and model.tick >= colony.rested:
             audition = _next_audition(model, colony)
-            if audition is not None:
+            if audition is not None and can_begin(model, colony, audition):
                 open_audition(model, colony, audition)
     free = colonies.free(model)
     if colonies.has_room_for_trial and len(colonies.living) < colonies.settings.most and len(free) > 1:
@@ -129,14 +129,23 @@ def _begin(model: EcologyModel) -> None:
 
 def _next_audition(model: EcologyModel, colony: Colony) -> Audition | None:
     """By turns the next rung and one more member, whichever there can be."""
-    settings, rung, bigger = model.colonies.settings, None, None
+    rung, bigger = _next_rung(model, colony), _one_more(model, colony)
+    return (bigger or rung) if colony.tried in ("fused", "distilled") else (rung or bigger)
+
+
+def _next_rung(model: EcologyModel, colony: Colony) -> Audition | None:
+    """From an ensemble the fused one while there is little to teach; then by turns the distilled and the fused one."""
+    if not model.colonies.settings.ladder or colony.rung == "distilled":
+        return None
     taught = len(colony.lessons) >= FEWEST_LESSONS
-    if settings.ladder and colony.rung == "ensemble" and (colony.tried != "fused" or not taught):
-        rung = Audition("fused", model.tick)
-    elif settings.ladder and colony.rung != "distilled" and taught:
-        rung = Audition("distilled", model.tick)
-    if colony.rung == "ensemble" and colony.mode != "handoff" and len(colony.members) < settings.size:
-        candidate = best_candidate(model, colony, model.colonies.free(model))
-        if candidate is not None:
-            bigger = Audition("expansion", model.tick, candidate=candidate.unique_id)
-    return (rung or bigger) if colony.tried in ("founding", "expansion") else (bigger or rung)
+    if colony.rung == "ensemble" and (not taught or colony.tried_rung == "distilled"):
+        return Audition("fused", model.tick)
+    return Audition("distilled", model.tick) if taught else None
+
+
+def _one_more(model: EcologyModel, colony: Colony) -> Audition | None:
+    full = len(colony.members) >= model.colonies.settings.size
+    if colony.rung != "ensemble" or colony.mode == "handoff" or full:
+        return None
+    candidate = best_candidate(model, colony, model.colonies.free(model))
+    return None if candidate is None else Audition("expansion", model.tick, candidate=candidate.unique_id)

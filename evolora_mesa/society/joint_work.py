@@ -22,6 +22,7 @@ from evolora_mesa.society.charter import announce, charge
 from evolora_mesa.society.colonies import Shift
 from evolora_mesa.society.colony import Colony, Counts, Lesson
 from evolora_mesa.society.colony_gate import at_work, in_audition, slots_of
+from evolora_mesa.society.funding import can_go_on, ceiling
 from evolora_mesa.society.ladder import keep_lessons
 from evolora_mesa.society.questions import Questions, Replies
 from evolora_mesa.society.sitting import Sitting
@@ -160,28 +161,12 @@ def _given(workload: Workload, rows: np.ndarray) -> Replies:
 def _audition(model: EcologyModel, colony: Colony) -> Sitting | None:
     """The next prompts of a colony's trial, if there is one and they can be paid for."""
     window = model.colonies.settings.window
-    if colony.audition is None or not _can_pay(model, colony, window):
+    if colony.audition is None or not can_go_on(model, colony):
         return None
     rng, python = model.streams.numpy("colonies"), model.streams.python("tasks.colony_gate")
     cells = rng.choice(np.array(colony.cells), size=window)
     tasks = [model.draw_task(Pool.GATE, cell, python) for cell in cells.tolist()]
     return in_audition(model, colony, tasks, cells)
-
-
-def _can_pay(model: EcologyModel, colony: Colony, window: int) -> bool:
-    """Whether the pot can pay the next prompts: for a founding with the help of the grant fund while it looks
-    promising, for anything more out of what it holds above its reserve."""
-    audition = colony.audition
-    assert audition is not None
-    known = model.episode_cost[model.episode_cost > 0]
-    answer = model.config.gate.price * float(known.mean()) if known.size else 0.0
-    held_back = 0.0 if colony.founded is None else model.colonies.settings.reserve
-    missing = 2 * len(colony.members) * window * answer + held_back - model.ledger.balance(colony.pot)
-    promising = audition.purpose == "founding" and not audition.counts.uplift <= -model.config.gate.least_effect
-    if missing > 0 and promising and model.ledger.balance(model.grant) >= missing + _ROUNDING:
-        model.ledger.transfer(model.grant, colony.pot, missing + _ROUNDING, "grant")
-        missing = 0.0
-    return missing <= 0
 
 
 def _joint_rows(shifts: list[Shift], sittings: list[Sitting]) -> JointRows:
@@ -227,8 +212,10 @@ def settle(model: EcologyModel, workload: Workload, paid: np.ndarray) -> None:
     for place, sitting in enumerate(colonies.sittings):
         colony = sitting.colony
         price = tariff.prompt_token * sitting.read + tariff.generated_token * sitting.written
+        messages = colonies.settings.message_token * sitting.message_tokens
         if sitting.audition is not None:
             sitting.audition.energy += charge(model, colony, rebate * price, "colony gate")
+            sitting.audition.energy += charge(model, colony, messages, "message")
             _take_results(sitting)
             continue
         income = float(paid[start : start + len(sitting.tasks)].sum())
@@ -236,16 +223,16 @@ def settle(model: EcologyModel, workload: Workload, paid: np.ndarray) -> None:
         rows = colonies.shifts[place].rows.ravel()
         read, written = workload.prompt_tokens[rows].sum(), workload.generated_tokens[rows].sum()
         charge(model, colony, float(tariff.prompt_token * read + tariff.generated_token * written), "joint work")
-        charge(model, colony, colonies.settings.message_token * sitting.message_tokens, "message")
+        charge(model, colony, messages, "message")
         charge(model, colony, rebate * price, "colony gate")
         _pay_members(model, colony, income)
         _weigh(model, sitting, income)
 
 
 def _pay_members(model: EcologyModel, colony: Colony, income: float) -> None:
-    """The members' part of the income, and what the pot holds above twice its reserve, in equal parts."""
-    settings, balance = model.colonies.settings, model.ledger.balance(colony.pot)
-    due = max((1 - settings.share) * income, balance - 2 * settings.reserve)
+    """The members' part of the income, and what the pot holds above its ceiling, in equal parts."""
+    balance = model.ledger.balance(colony.pot)
+    due = max((1 - model.colonies.settings.share) * income, balance - ceiling(model, colony))
     part = min(due, balance) / len(colony.members)
     part = math.floor(part / _ROUNDING) * _ROUNDING  # so that rounding does not overdraw the pot
     for member in (o for o in model.organelles() if o.unique_id in colony.members):

@@ -1,6 +1,6 @@
 """Do colonies pay? Planted answers against Condorcet's prediction, and worlds with colonies beside worlds without.
 
-    python -m evolora_mesa.study.society_colonies --seeds 5 --out docs/results/society
+``python -m evolora_mesa.study.society_colonies --out docs/results/society``
 
 Every arm lives through the same seeds. Colonies alive at the end answer fresh `test` prompts of their own cells once
 more, beside controls that they were not selected against: the best member of each single cell, and greedy answers.
@@ -11,13 +11,8 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import shlex
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -30,13 +25,25 @@ from evolora_mesa.model import EcologyModel
 from evolora_mesa.society.colony import Colony
 from evolora_mesa.society.colony_gate import slots_of
 from evolora_mesa.society.joint import answer_keys, choose_answers, condorcet
-from evolora_mesa.study.statistics import Interval, paired_difference, t_interval
+from evolora_mesa.study.arms import (
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table, shown
+from evolora_mesa.study.statistics import paired_difference, t_interval
 from evolora_mesa.tasks import Pool, Task
 from evolora_mesa.workload import grade
 
-__all__ = ["ARMS", "Examined", "Life", "live_through", "main", "planted_success", "report"]
+__all__ = ["ARMS", "Examined", "Life", "colonies_page", "live_through", "main", "planted_success"]
 
-ARMS: Final[dict[str, dict[str, object]]] = {
+ARMS: Final[Mapping[str, Mapping[str, object]]] = {
     "off": {"society.colonies.enabled": False},
     "best member": {"society.colonies.rival": "member"},
     "best in cell": {"society.colonies.rival": "cell"},
@@ -64,19 +71,21 @@ class Life:
     """One world.
 
     Attributes:
+        courted, joined: members that colonies tried, and those of them that they took in.
         lived: generations that colonies lived, from founding to dissolution or to the end.
         tasks, right, rival_right: joint tasks at paid work, and successes of both sides.
         success: of all episodes in the last generations.
-        seconds: CPU seconds per 1000 episodes.
+        cpu_ms: milliseconds of CPU per episode.
         rungs: of every trial of one: its name, whether it passed, prompts, successes and tokens of the one adapter,
             and those of the ensemble.
     """
 
-    seed: int
     arm: str
+    seed: int
     proposed: int = 0
     founded: int = 0
     dissolved: int = 0
+    courted: int = 0
     joined: int = 0
     children: int = 0
     lived: list[int] = field(default_factory=list)
@@ -86,7 +95,7 @@ class Life:
     tokens: int = 0
     rival_tokens: int = 0
     success: float = float("nan")
-    seconds: float = float("nan")
+    cpu_ms: float = float("nan")
     examined: list[Examined] = field(default_factory=list)
     rungs: list[tuple[str, bool, int, int, int, int, int]] = field(default_factory=list)
 
@@ -107,31 +116,33 @@ def planted_success(members: int, chance: float, prompts: int, seed: int) -> flo
 
 
 def live_through(host: HostService, config: WorldConfig | str, arm: str, seed: int, **settings: object) -> Life:
-    """One world from founding to end."""
-    model = EcologyModel(config, host=host, rng=seed, **{**settings, **ARMS[arm]})
-    life, seconds, episodes = Life(seed, arm), 0.0, 0
-    late: list[float] = []
-    for _ in range(model.config.generations):
-        model.step()
-        seconds, episodes = seconds + model.tally.step_seconds, episodes + model.tally.episodes
-        late.append(model.tally.succeeded / max(model.tally.episodes, 1))
+    """One world from founding to end.
+
+    Raises:
+        ConfigError: no such arm.
+    """
+    model = EcologyModel(config, host=host, rng=seed, **{**settings, **settings_of(ARMS, arm)})
+    life = Life(arm, seed)
+
+    def look() -> None:
         for kind, _, facts in model.events:
             _take(life, kind, facts)
-        if not model.running:
-            break
+
+    lived = live(model, model.config.generations, look)
     life.lived += [model.tick - (colony.founded or 0) for colony in model.colonies.founded]
-    life.success, life.seconds = float(np.mean(late[-_LATE:])), 1000 * seconds / max(episodes, 1)
+    life.success, life.cpu_ms = lived.mean("success_rate", -_LATE), lived.cpu_ms
     life.examined = [examine(model, colony) for colony in model.colonies.founded if colony.rung == "ensemble"]
     return life
 
 
-def _take(life: Life, kind: str, facts: dict[str, Any]) -> None:
+def _take(life: Life, kind: str, facts: Mapping[str, Any]) -> None:
     match kind:
         case "colony_proposed":
             life.proposed += 1
         case "colony_founded":
             life.founded += 1
         case "colony_joined":
+            life.courted += 1
             life.joined += 1
         case "colony_child":
             life.children += 1
@@ -141,10 +152,12 @@ def _take(life: Life, kind: str, facts: dict[str, Any]) -> None:
         case "colony_worked" if facts["rung"] == "ensemble":
             for name in ("tasks", "right", "rival_right", "tokens", "rival_tokens"):
                 setattr(life, name, getattr(life, name) + facts[name])
-    purpose = facts.get("purpose", facts.get("rung")) if kind in ("colony_tried", "colony_climbed") else None
-    if purpose in ("fused", "distilled") and facts.get("below", "ensemble") == "ensemble" and facts["prompts"]:
-        shown = facts["right"], facts["tokens"], facts["rival_right"], facts["rival_tokens"]
-        life.rungs.append((purpose, kind == "colony_climbed", facts["prompts"], *shown))
+        case "colony_tried" if facts["purpose"] == "expansion":
+            life.courted += 1
+        case "colony_tried" | "colony_climbed" if facts["prompts"] and facts.get("below", "ensemble") == "ensemble":
+            shown = facts["right"], facts["tokens"], facts["rival_right"], facts["rival_tokens"]
+            rung = facts.get("purpose", facts.get("rung"))
+            life.rungs.append((rung, kind == "colony_climbed", facts["prompts"], *shown))
 
 
 def examine(model: EcologyModel, colony: Colony) -> Examined:
@@ -196,104 +209,99 @@ def _right(model: EcologyModel, tasks: Sequence[Task], texts: Sequence[str]) -> 
 # ---------------------------------------------------------------- report
 
 
-def report(lives: Sequence[Life], planted_seeds: int, command: str) -> str:
+def colonies_page(lives: Sequence[Life], planted_seeds: int, command: str) -> str:
     """Everything measured, as Markdown."""
-    lines = ["# Colonies", "", f"Made by `{command}`. 95 % t intervals over seeds.", "", "## Planted answers", ""]
-    lines += ["| members | each right | predicted | vote |", "|---|---|---|---|"]
-    for members, chance in _PLANTED:
-        seen = t_interval([planted_success(members, chance, _PROMPTS, seed) for seed in range(planted_seeds)])
-        lines.append(f"| {members} | {chance:g} | {condorcet(chance, members):.4f} | {_shown(seen, 4)} |")
-    lines += ["", "## In vivo", ""]
-    lines += [
-        "| arm | proposed | founded | lived, generations | joined | children | joint minus best-of-k at paid work,"
-        " points | success late, % | CPU s per 1000 episodes |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for arm in dict.fromkeys(life.arm for life in lives):
-        mine = [life for life in lives if life.arm == arm]
-        gains = [100 * (life.right - life.rival_right) / life.tasks for life in mine if life.tasks]
-        lived = [length for life in mine for length in life.lived]
-        cells = [
-            arm,
-            _shown(t_interval([life.proposed for life in mine]), 1),
-            _shown(t_interval([life.founded for life in mine]), 1),
-            f"{np.median(lived):g} (median of {len(lived)})" if lived else "-",
-            str(sum(life.joined for life in mine)),
-            str(sum(life.children for life in mine)),
-            _shown(t_interval(gains), 1),
-            _shown(t_interval([100 * life.success for life in mine]), 1),
-            _shown(t_interval([life.seconds for life in mine]), 2),
+    planted = [
+        [
+            f"{members} at {chance:g}",
+            f"{100 * condorcet(chance, members):.2f}",
+            shown(
+                t_interval([planted_success(members, chance, _PROMPTS, seed) for seed in range(planted_seeds)]), 100, 2
+            ),
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *_against_off(lives), "", "## Fresh prompts of the test pool, colonies alive at the end", ""]
-    lines += _examination(lives)
-    lines += ["", "## The ladder", "", *_ladder(lives), ""]
-    return "\n".join(lines)
+        for members, chance in _PLANTED
+    ]
+    arms = by_arm(lives)
+    return "\n".join(
+        [
+            "# Colonies",
+            "",
+            f"Made by `{command}`.",
+            "",
+            "Mean [95 % t interval over seeds], differences paired by seed. In the first table a vote of members with"
+            " independent errors, where yes or no is asked.",
+            "",
+            *markdown_table(["members", "predicted %", "vote right %"], planted),
+            "",
+            "Whole worlds. Success: of all episodes in the last"
+            f" {_LATE} generations. Gain: of ensembles at paid work over their best member with as many answers, in"
+            " points. Courted and joined: third and fourth members that were tried, and that passed.",
+            "",
+            *markdown_table(
+                [
+                    *("arm", "proposed", "founded", "lived, generations", "gain", "courted", "joined", "children"),
+                    *("success %", "− off", "CPU ms per episode", "− off"),
+                ],
+                [[arm, *_living(found, arms["off"])] for arm, found in arms.items()],
+            ),
+            "",
+            "Ensembles that live at the end, on fresh prompts of the `test` pool: joint answers, and their lead in"
+            " points over the best member over all cells and the best one of each cell; either with as many answers"
+            " and a vote, or with one greedy answer. Colonies of a seed are averaged first.",
+            "",
+            *markdown_table(
+                [
+                    *("arm", "colonies", "joint %", "over best member, as many", "over best in cell, as many"),
+                    *("over best member, greedy", "over best in cell, greedy"),
+                ],
+                [[arm, *_examination(found)] for arm, found in arms.items() if any(life.examined for life in found)],
+            ),
+            "",
+            "The ladder: trials of one adapter in place of an ensemble, all arms and seeds.",
+            "",
+            *markdown_table(
+                [
+                    *("rung", "trials", "passed", "right %", "ensemble %"),
+                    *("right per 1000 tokens", "ensemble's"),
+                ],
+                [[rung, *_ladder(lives, rung)] for rung in ("fused", "distilled")],
+            ),
+            "",
+        ]
+    )
 
 
-def _against_off(lives: Sequence[Life]) -> list[str]:
-    off = {life.seed: life for life in lives if life.arm == "off"}
-    lines = []
-    for arm in dict.fromkeys(life.arm for life in lives if life.arm != "off"):
-        mine = [life for life in lives if life.arm == arm and life.seed in off]
-        for name, factor, what in (("success", 100, "points of success"), ("seconds", 1, "CPU s per 1000 episodes")):
-            change = paired_difference(
-                [factor * getattr(life, name) for life in mine],
-                [factor * getattr(off[life.seed], name) for life in mine],
-            )
-            lines.append(f"- {arm} minus off, paired by seed: {_shown(change, 2)} {what}")
-    return lines
+def _living(lives: Sequence[Life], off: Sequence[Life]) -> list[str]:
+    gains = [(life.right - life.rival_right) / life.tasks for life in lives if life.tasks]
+    lived = [length for life in lives for length in life.lived]
+    line = [mean_of(lives, Column(name, 1)) for name in ("proposed", "founded")]
+    line += [f"{np.median(lived):g} (median of {len(lived)})" if lived else "—"]
+    line += [shown(t_interval(gains), 100, 1) if gains else "—"]
+    line += [str(sum(getattr(life, name) for life in lives)) for name in ("courted", "joined", "children")]
+    for column in (Column("success"), Column("cpu_ms", 1, 2)):
+        line += [mean_of(lives, column), "—" if lives is off else gain_of(lives, off, column)]
+    return line
 
 
 def _examination(lives: Sequence[Life]) -> list[str]:
-    """Differences are averaged within a seed first."""
-    lines = [
-        "| arm | colonies | joint, % | minus best member, as many answers | minus best in cell, as many answers |"
-        " minus best member, one greedy answer | minus best in cell, one greedy answer |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for arm in dict.fromkeys(life.arm for life in lives if life.examined):
-        mine = [life for life in lives if life.arm == arm and life.examined]
+    mine = [life.examined for life in lives if life.examined]
 
-        def mean(name: str, mine: list[Life] = mine) -> list[float]:
-            return [
-                100 * sum(getattr(one, name) for one in life.examined) / sum(one.prompts for one in life.examined)
-                for life in mine
-            ]
+    def mean(name: str) -> list[float]:
+        return [sum(getattr(one, name) for one in some) / sum(one.prompts for one in some) for some in mine]
 
-        joint = mean("joint")
-        controls = ("best_member", "best_in_cell", "greedy_member", "greedy_in_cell")
-        cells = [_shown(paired_difference(joint, mean(control)), 1) for control in controls]
-        count = sum(len(life.examined) for life in mine)
-        lines.append(f"| {arm} | {count} | {_shown(t_interval(joint), 1)} | {' | '.join(cells)} |")
-    return lines
+    joint, controls = mean("joint"), ("best_member", "best_in_cell", "greedy_member", "greedy_in_cell")
+    leads = [shown(paired_difference(joint, mean(control)), 100, 1) for control in controls]
+    return [str(sum(map(len, mine))), shown(t_interval(joint), 100, 1), *leads]
 
 
-def _ladder(lives: Sequence[Life]) -> list[str]:
-    lines = [
-        "| rung | trials | passed | success, % | of the ensemble, % | right per 1000 tokens | of the ensemble |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for rung in ("fused", "distilled"):
-        trials = [trial for life in lives for trial in life.rungs if trial[0] == rung]
-        if not trials:
-            lines.append(f"| {rung} | 0 | - | - | - | - | - |")
-            continue
-        passed = sum(trial[1] for trial in trials)
-        prompts, right, tokens, theirs, their_tokens = np.sum([trial[2:] for trial in trials], 0).tolist()
-        lines.append(
-            f"| {rung} | {len(trials)} | {passed} | {100 * right / prompts:.1f} | {100 * theirs / prompts:.1f} |"
-            f" {1000 * right / tokens:.2f} | {1000 * theirs / their_tokens:.2f} |"
-        )
-    return lines
-
-
-def _shown(interval: Interval, digits: int) -> str:
-    if not interval.n:
-        return "-"
-    if interval.n < 2:
-        return f"{interval.mean:.{digits}f}"
-    return f"{interval.mean:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
+def _ladder(lives: Sequence[Life], rung: str) -> list[str]:
+    trials = [trial for life in lives for trial in life.rungs if trial[0] == rung]
+    if not trials:
+        return ["0", *"—————"]
+    prompts, right, tokens, theirs, their_tokens = np.sum([trial[2:] for trial in trials], 0).tolist()
+    shares = [f"{100 * count / prompts:.1f}" for count in (right, theirs)]
+    rates = [f"{1000 * right / tokens:.2f}", f"{1000 * theirs / their_tokens:.2f}"]
+    return [str(len(trials)), str(sum(trial[1] for trial in trials)), *shares, *rates]
 
 
 def to_csv(lives: Sequence[Life]) -> str:
@@ -306,43 +314,28 @@ def to_csv(lives: Sequence[Life]) -> str:
     for life in lives:
         sums = [sum(asdict(one)[name] for one in life.examined) for name in examined]
         values = [getattr(life, name) for name in plain]
-        shown = [f"{value:.4f}" if isinstance(value, float) else value for value in values]
-        writer.writerow([*shown, " ".join(map(str, life.lived)), *sums])
+        rounded = [f"{value:.4f}" if isinstance(value, float) else value for value in values]
+        writer.writerow([*rounded, " ".join(map(str, life.lived)), *sums])
     return out.getvalue()
 
 
-def _job(job: tuple[WorldConfig, str, int]) -> Life:
-    config, arm, seed = job
-    life = live_through(host_for(config), config, arm, seed)
-    print(f"{arm}, seed {seed}: {life.founded} colonies", file=sys.stderr)
-    return life
+def _life(config: WorldConfig, arm: str, seed: int) -> Life:
+    return live_through(host_for(config), config, arm, seed)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_colonies", description=__doc__)
-    parser.add_argument("--config", default="colonies")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--generations", type=int, default=None)
-    parser.add_argument("--arms", default=",".join(ARMS))
-    parser.add_argument("--jobs", type=int, default=1, help="worlds at a time")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    settings: dict[str, object] = {} if options.generations is None else {"generations": options.generations}
-    config = load_config(options.config, settings)
-    jobs = [(config, arm.strip(), seed) for arm in options.arms.split(",") for seed in range(options.seeds)]
-    if options.jobs > 1:
-        with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-            lives = list(pool.map(_job, jobs))
-    else:
-        lives = [_job(job) for job in jobs]
-    given = sys.argv[1:] if arguments is None else arguments
-    command = shlex.join(["python", "-m", "evolora_mesa.study.society_colonies", *given])
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "colonies.md").write_text(report(lives, options.seeds, command), encoding="utf-8")
-    (options.out / "colonies.csv").write_text(to_csv(lives), encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
+    """The command; returns the exit code."""
+    parser = study_parser("society_colonies", generations=96)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="some of the arms, off with them")
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        config = load_config("colonies", {"generations": given.generations})
+        arms = [arm for arm in ARMS if arm in (*given.arms, "off")]
+        lives = lives_of(_life, [(config, arm, seed) for arm in arms for seed in range(given.seeds)], given.jobs)
+        return {"colonies.md": colonies_page(lives, given.seeds, command), "colonies.csv": to_csv(lives)}
+
+    return carry_out(parser, study, arguments, say)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,18 +9,17 @@ import argparse
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 
 from evolora_mesa.config import PlasticityConfig
-from evolora_mesa.errors import EvoloraError
 from evolora_mesa.host import BARE, AdapterBank, HostService, Request
 from evolora_mesa.petri.corpus import style_preferences
 from evolora_mesa.plasticity import Learner, Work, make_rule
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
+from evolora_mesa.study.arms import carry_out, study_parser
+from evolora_mesa.study.baseline_table import markdown_table, shown
 from evolora_mesa.study.panels import draw_panel
 from evolora_mesa.study.statistics import t_interval
 from evolora_mesa.tasks import (
@@ -182,20 +181,13 @@ def forms_page(service: HostService, seeds: int, command: str, say: Callable[[st
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_hint_forms", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--out", type=Path, help="folder for hint_forms.md")
-    given = parser.parse_args(arguments)
-    try:
-        command = f"{parser.prog} --seeds {given.seeds}"
-        page = forms_page(HostService.load("petri"), given.seeds, command, lambda line: print(line, file=sys.stderr))
-        if given.out is not None:
-            save_texts(given.out, {"hint_forms.md": page})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        host = HostService.load("petri")
+        page = forms_page(host, given.seeds, command, lambda line: print(line, file=sys.stderr))
+        return {"hint_forms.md": page}
+
+    return carry_out(study_parser("society_hint_forms"), study, arguments, say)
 
 
 if __name__ == "__main__":

@@ -6,26 +6,32 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import random
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import ConfigError, EvoloraError
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.society.readers import ALONE
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
+from evolora_mesa.study.arms import (
+    SMALL,
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    rows_csv,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table
 from evolora_mesa.study.panels import answer_panel
-from evolora_mesa.study.statistics import paired_difference, t_interval
 from evolora_mesa.tasks import Pool
 
 __all__ = ["ARMS", "HintsRow", "hints_page", "live_arm"]
@@ -48,17 +54,14 @@ ARMS: Final[Mapping[str, Mapping[str, object]]] = {
     "board and cache": {},
 }
 _SHUFFLED: Final = {arm: f"{arm}, shuffled" for arm in ARMS if f"{arm}, shuffled" in ARMS}
-_SMALL: Final[Mapping[str, object]] = {
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
-}
 _UNAIDED: Final = 16  # test tasks of each organelle
+_MEANS: Final = (
+    Column("early"),
+    Column("success"),
+    Column("unaided"),
+    Column("roi", 1, 2),
+    Column("population", 1),
+)
 
 
 @dataclass(frozen=True)
@@ -97,36 +100,27 @@ def live_arm(arm: str, seed: int, generations: int, settings: Mapping[str, objec
     Raises:
         ConfigError: no such arm.
     """
-    if arm not in ARMS:
-        raise ConfigError("no such arm", where="arms", expected=", ".join(ARMS), got=arm)
-    config = load_config("board", {**_SMALL, **ARMS[arm], **(settings or {}), "seed": seed})
+    config = load_config("board", {**SMALL, **settings_of(ARMS, arm), **(settings or {}), "seed": seed})
     model = EcologyModel(config, host=host_for(config))
-    posts, began = 0, time.process_time()
-    for _ in range(generations):
-        if model.running:
-            model.step()
-            posts += sum(kind == "posted" for kind, _, _ in model.events)
-    seconds = time.process_time() - began
-    figures = {name: list(values)[1:] for name, values in model.datacollector.model_vars.items()}
+    lived = live(model, generations)
     late, early = generations // 2, max(generations // 4, 1)
-    success = np.nan_to_num(figures["success_rate"])
-    answered = np.array(figures["episodes"])
+    success, answered = np.nan_to_num(lived.figures["success_rate"]), lived.figures["episodes"]
     read, read_right = np.delete(model.hints.counts, ALONE, axis=0).sum(0).tolist()
     alone, alone_right = answered.sum() - read, (success * answered).sum() - read_right
     return HintsRow(
         arm=arm,
         seed=seed,
         early=float(success[:early].mean()),
-        success=float(success[late:].mean()) if len(success) > late else 0.0,
-        roi=float(np.nan_to_num(figures["mean_roi"][late:]).mean()) if len(success) > late else 0.0,
-        population=float(np.mean(figures["population"][late:])) if len(success) > late else 0.0,
+        success=lived.mean("success_rate", late),
+        roi=lived.mean("mean_roi", late),
+        population=lived.mean("population", late),
         unaided=_unaided(model),
         episodes=int(model.totals["episodes"]),
         reads=float(read / max(answered.sum(), 1)),
         read_right=read_right / max(read, 1),
         alone_right=float(alone_right / max(alone, 1)),
-        posts=posts,
-        cpu_ms=1000 * seconds / max(model.totals["episodes"], 1),
+        posts=int(lived.figures["posts"].sum()),
+        cpu_ms=lived.cpu_ms,
     )
 
 
@@ -142,14 +136,13 @@ def _unaided(model: EcologyModel) -> float:
 
 def hints_page(rows: Sequence[HintsRow], generations: int, command: str) -> str:
     """Every arm's figures, its difference to the arm without hints and to its shuffled control, paired by seed."""
-    arms = {arm: [row for row in rows if row.arm == arm] for arm in dict.fromkeys(row.arm for row in rows)}
+    arms = by_arm(rows)
     table, gains = [], []
     for arm, lives in arms.items():
-        table.append([arm, *(_mean(lives, *column) for column in _MEANS), *_plain(lives)])
+        table.append([arm, *(mean_of(lives, column) for column in _MEANS), *_plain(lives)])
         for other in ("off", _SHUFFLED.get(arm, "")):
             if other in arms and other != arm:
-                differences = (_gain(lives, arms[other], *column) for column in _MEANS)
-                gains.append([f"{arm} − {other}", *differences])
+                gains.append([f"{arm} − {other}", *(gain_of(lives, arms[other], column) for column in _MEANS)])
     headings = ["early success %", "success %", "unaided %", "ROI", "population"]
     extra = ["reads %", "right with hint %", "right alone %", "posts", "episodes", "CPU ms per episode"]
     return "\n".join(
@@ -171,68 +164,31 @@ def hints_page(rows: Sequence[HintsRow], generations: int, command: str) -> str:
     )
 
 
-_MEANS: Final = (("early", 100, 1), ("success", 100, 1), ("unaided", 100, 1), ("roi", 1, 2), ("population", 1, 1))
-
-
-def _values(lives: Sequence[HintsRow], name: str) -> list[float]:
-    return [getattr(row, name) for row in lives]
-
-
-def _mean(lives: Sequence[HintsRow], name: str, factor: float, decimals: int) -> str:
-    return shown(t_interval(_values(lives, name)), factor, decimals)
-
-
-def _gain(lives: Sequence[HintsRow], others: Sequence[HintsRow], name: str, factor: float, decimals: int) -> str:
-    return shown(paired_difference(_values(lives, name), _values(others, name)), factor, decimals)
-
-
 def _plain(lives: Sequence[HintsRow]) -> list[str]:
-    mean = {name: float(np.mean(_values(lives, name))) for name in ("reads", "read_right", "alone_right", "cpu_ms")}
+    mean = {
+        name: float(np.mean([getattr(row, name) for row in lives]))
+        for name in ("reads", "read_right", "alone_right", "posts", "episodes", "cpu_ms")
+    }
     read = f"{100 * mean['read_right']:.1f}" if mean["reads"] else "—"
-    posts, episodes = (round(np.mean(_values(lives, name))) for name in ("posts", "episodes"))
+    posts, episodes = round(mean["posts"]), round(mean["episodes"])
     shares = [f"{100 * mean['reads']:.1f}", read, f"{100 * mean['alone_right']:.1f}"]
     return [*shares, str(posts), str(episodes), f"{mean['cpu_ms']:.2f}"]
 
 
-def _csv(rows: Sequence[HintsRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(HintsRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_hints", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=40)
-    parser.add_argument("--shift-every", type=int, default=0, help="generations until contracts shift; 0 is never")
+    parser = study_parser("society_hints", generations=40)
+    parser.add_argument("--shift-every", type=int, help="generations until contracts shift, by default never")
     parser.add_argument("--arms", nargs="+", default=list(ARMS), help="some of the arms, by name")
-    parser.add_argument("--out", type=Path, help="folder for the page and its rows as CSV")
-    given = parser.parse_args(arguments)
-    command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations}"
-    settings: dict[str, object] = {}
-    if given.shift_every:
-        command += f" --shift-every {given.shift_every}"
-        settings["seasons.shift_every"] = given.shift_every
-    if given.arms != list(ARMS):
-        command += " --arms " + " ".join(f'"{arm}"' for arm in given.arms)
-    name = "hints_shifting" if given.shift_every else "hints"
-    rows = []
-    try:
-        for seed in range(given.seeds):
-            for arm in given.arms:
-                rows.append(live_arm(arm, seed, given.generations, settings))
-                print(rows[-1], file=sys.stderr, flush=True)
-        page = hints_page(rows, given.generations, command)
-        if given.out is not None:
-            save_texts(given.out, {f"{name}.md": page, f"{name}.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        settings = {"seasons.shift_every": given.shift_every or 0}
+        jobs = [(arm, seed, given.generations, settings) for seed in range(given.seeds) for arm in given.arms]
+        rows = lives_of(live_arm, jobs, given.jobs)
+        name = "hints_shifting" if given.shift_every else "hints"
+        return {f"{name}.md": hints_page(rows, given.generations, command), f"{name}.csv": rows_csv(rows)}
+
+    return carry_out(parser, study, arguments, say)
 
 
 if __name__ == "__main__":

@@ -6,28 +6,35 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import random
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import ConfigError, EvoloraError
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.society.duels import draw_duels
 from evolora_mesa.society.ratings import RatingBook
 from evolora_mesa.society.taste import LIKED, Taste
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
-from evolora_mesa.study.statistics import paired_difference, t_interval
+from evolora_mesa.study.arms import (
+    SMALL,
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    rows_csv,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table
 from evolora_mesa.tasks import read_answer
 
 __all__ = ["ARMS", "JudgeRow", "judge_page", "live_arm", "rate_founders"]
@@ -45,17 +52,7 @@ ARMS: Final[Mapping[str, Mapping[str, object]]] = {
     "strong": {**_TASTE, **_OFTEN},
     "rated": _OFTEN,
 }
-_SMALL: Final[Mapping[str, object]] = {
-    "society.judge.enabled": True,
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
-}
+_SMALL: Final[Mapping[str, object]] = {**SMALL, "society.judge.enabled": True}
 _DUELS: Final = 48
 
 
@@ -99,33 +96,30 @@ def live_arm(arm: str, seed: int, generations: int, settings: Mapping[str, objec
     Raises:
         ConfigError: no such arm.
     """
-    if arm not in ARMS:
-        raise ConfigError("no such arm", where="arms", expected=", ".join(ARMS), got=arm)
+    own = settings_of(ARMS, arm)
     with tempfile.TemporaryDirectory(prefix="evolora-judge-") as aside:
         ratings = Path(aside) / "ratings.jsonl"
         if arm == "rated":
             rate_founders(ratings, seed, settings=settings)
         source = {"society.judge.source": str(ratings)} if arm == "rated" else {}
-        config = load_config("ecology", {**_SMALL, **ARMS[arm], **source, **(settings or {}), "seed": seed})
+        config = load_config("ecology", {**_SMALL, **own, **source, **(settings or {}), "seed": seed})
         model = EcologyModel(config, host=host_for(config))
-    liked, bonus, began = [0.0] * generations, 0.0, time.process_time()
-    for generation in range(generations):
-        if model.running:
-            model.step()
-            liked[generation] = _share(model)
-            bonus += model.ledger.flows.get("bonus", 0.0)
-    seconds = time.process_time() - began
-    figures = {name: list(values)[1:] for name, values in model.datacollector.model_vars.items()}
-    late = generations // 2
+    liked, bonus = [0.0] * generations, []
+
+    def look() -> None:
+        liked[model.tick - 1] = _share(model)
+        bonus.append(model.ledger.flows.get("bonus", 0.0))
+
+    lived, late = live(model, generations, look), generations // 2
     return JudgeRow(
         arm=arm,
         seed=seed,
         liked=float(np.mean(liked[late:])),
-        success=float(np.nan_to_num(figures["success_rate"][late:]).mean()),
-        population=float(np.mean(figures["population"][late:])),
-        bonus=bonus,
+        success=lived.mean("success_rate", late),
+        population=lived.mean("population", late),
+        bonus=sum(bonus),
         episodes=int(model.totals["episodes"]),
-        cpu_ms=1000 * seconds / max(model.totals["episodes"], 1),
+        cpu_ms=lived.cpu_ms,
     )
 
 
@@ -137,16 +131,12 @@ def _share(model: EcologyModel) -> float:
 
 def judge_page(rows: Sequence[JudgeRow], generations: int, command: str) -> str:
     """Every arm's figures, and its difference to the arm without a judge, paired by seed."""
-    arms = {arm: [row for row in rows if row.arm == arm] for arm in dict.fromkeys(row.arm for row in rows)}
-    off = arms["off"]
-    table = []
+    arms = by_arm(rows)
+    off, table = arms["off"], []
     for arm, lives in arms.items():
         line = [arm]
-        for name, factor in (("liked", 100), ("success", 100), ("population", 1)):
-            values = [getattr(row, name) for row in lives]
-            line.append(shown(t_interval(values), factor, 1))
-            gain = paired_difference(values, [getattr(row, name) for row in off])
-            line.append("—" if arm == "off" else shown(gain, factor, 1))
+        for column in (Column("liked"), Column("success"), Column("population", 1)):
+            line += [mean_of(lives, column), "—" if arm == "off" else gain_of(lives, off, column)]
         line += [f"{np.mean([row.bonus for row in lives]):.1f}", f"{np.mean([row.cpu_ms for row in lives]):.2f}"]
         table.append(line)
     headings = ["arm", "liked style %", "− off", "success %", "− off", "population", "− off"]
@@ -169,36 +159,15 @@ def judge_page(rows: Sequence[JudgeRow], generations: int, command: str) -> str:
     )
 
 
-def _csv(rows: Sequence[JudgeRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(JudgeRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_judge", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=20)
-    parser.add_argument("--out", type=Path, help="folder for judge.md and judge.csv")
-    given = parser.parse_args(arguments)
-    command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations}"
-    rows = []
-    try:
-        for seed in range(given.seeds):
-            for arm in ARMS:
-                rows.append(live_arm(arm, seed, given.generations))
-                print(rows[-1], file=sys.stderr, flush=True)
-        page = judge_page(rows, given.generations, command)
-        if given.out is not None:
-            save_texts(given.out, {"judge.md": page, "judge.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        jobs = [(arm, seed, given.generations) for seed in range(given.seeds) for arm in ARMS]
+        rows = lives_of(live_arm, jobs, given.jobs)
+        return {"judge.md": judge_page(rows, given.generations, command), "judge.csv": rows_csv(rows)}
+
+    return carry_out(study_parser("society_judge", generations=20), study, arguments, say)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,14 @@ on.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import random
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import EvoloraError
 from evolora_mesa.host import BARE
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
@@ -31,23 +25,33 @@ from evolora_mesa.society.job import Job
 from evolora_mesa.society.matching import match_steps, match_wholes
 from evolora_mesa.society.questions import Questions
 from evolora_mesa.society.rounds import finish
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
+from evolora_mesa.study.arms import (
+    SMALL,
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    rows_csv,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table, shown
 from evolora_mesa.study.statistics import paired_difference, t_interval
-from evolora_mesa.tasks import Pool
+from evolora_mesa.tasks import SHIPPED, Pool
 from evolora_mesa.tasks.composite import Composite, draw_composite
 
 __all__ = ["WAYS", "LifeRow", "WayRow", "examine", "live_with", "orchestrator_page"]
 
 _SMALL: Final[Mapping[str, object]] = {
-    "society.router.enabled": False,
-    "society.orchestrator.every": 2,
-    "tasks.depths": 2,
+    **SMALL,
+    "tasks.families": list(SHIPPED),
     "population.initial": 12,
     "population.maximum": 20,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
+    "society.router.enabled": False,
+    "society.orchestrator.every": 2,
 }
 # By arm, its settings: words learned from every step, from the end alone, and a world without composite tasks.
 ARMS: Final[Mapping[str, Mapping[str, object]]] = {
@@ -99,16 +103,15 @@ class LifeRow:
 def live_with(
     arm: str, seed: int, generations: int, settings: Mapping[str, object] | None = None
 ) -> tuple[LifeRow, EcologyModel]:
-    """One life of an arm, and the world after it."""
-    config = load_config("orchestrator", {**_SMALL, **ARMS[arm], **(settings or {}), "seed": seed})
+    """One life of an arm, and the world after it.
+
+    Raises:
+        ConfigError: no such arm.
+    """
+    config = load_config("orchestrator", {**_SMALL, **settings_of(ARMS, arm), **(settings or {}), "seed": seed})
     model = EcologyModel(config, host=host_for(config))
-    began = time.process_time()
-    for _ in range(generations):
-        if model.running:
-            model.step()
-    seconds = time.process_time() - began
-    figures = {name: np.array(list(values)[1:]) for name, values in model.datacollector.model_vars.items()}
-    composite, quarter = figures["composite_success"], max(generations // 4, 1)
+    lived, late = live(model, generations), generations // 2
+    composite, quarter = lived.figures["composite_success"], max(generations // 4, 1)
     off = arm == "off"
     return LifeRow(
         arm,
@@ -116,9 +119,9 @@ def live_with(
         early=_mean(composite[:quarter]),
         late=_mean(composite[-quarter:]),
         known=0.0 if off else model.orchestrator.lexicon.known,
-        success=float(np.nan_to_num(figures["success_rate"][generations // 2 :]).mean()),
-        population=float(figures["population"][generations // 2 :].mean()),
-        cpu_ms=1000 * seconds / max(model.totals["episodes"], 1),
+        success=lived.mean("success_rate", late),
+        population=lived.mean("population", late),
+        cpu_ms=lived.cpu_ms,
     ), model
 
 
@@ -202,17 +205,13 @@ def orchestrator_page(lives: Sequence[LifeRow], rows: Sequence[WayRow], command:
                 f"{np.mean([row.tokens for row in found]):.0f}",
             ]
         )
-    arms = {arm: [life for life in lives if life.arm == arm] for arm in dict.fromkeys(life.arm for life in lives)}
-    off = [life.success for life in arms["off"]]
-    living = []
+    arms = by_arm(lives)
+    own, living = Column("success"), []
     for arm, lived in arms.items():
-        line = [arm]
-        for name in ("early", "late", "known"):
-            line.append("—" if arm == "off" else shown(t_interval([getattr(life, name) for life in lived]), 100, 1))
-        own = [life.success for life in lived]
-        line += [shown(t_interval(own), 100, 1), "—" if arm == "off" else shown(paired_difference(own, off), 100, 1)]
-        line += [shown(t_interval([life.population for life in lived]), 1, 1)]
-        living.append([*line, f"{np.mean([life.cpu_ms for life in lived]):.2f}"])
+        line = [arm, *("—" if arm == "off" else mean_of(lived, Column(name)) for name in ("early", "late", "known"))]
+        line += [mean_of(lived, own), "—" if arm == "off" else gain_of(lived, arms["off"], own)]
+        line += [mean_of(lived, Column("population", 1)), f"{np.mean([life.cpu_ms for life in lived]):.2f}"]
+        living.append(line)
     return "\n".join(
         [
             "# Composite tasks in a small ecology on `petri`",
@@ -240,42 +239,27 @@ def orchestrator_page(lives: Sequence[LifeRow], rows: Sequence[WayRow], command:
     )
 
 
-def _csv(rows: Sequence[WayRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(WayRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+def _examined(arm: str, seed: int, generations: int, composites: int) -> tuple[LifeRow, list[WayRow]]:
+    """One life, and what its organelles can do at the end, if it has learned from every step."""
+    life, model = live_with(arm, seed, generations)
+    return life, examine(model, seed, composites) if arm == "step" and model.running else []
 
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_orchestrator", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=48)
+    parser = study_parser("society_orchestrator", generations=48)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="lives; off is always one of them")
     parser.add_argument("--composites", type=int, default=96, help="that are answered at the end")
-    parser.add_argument("--out", type=Path, help="folder for orchestrator.md and orchestrator.csv")
-    given = parser.parse_args(arguments)
-    lives, rows = [], []
-    try:
-        for seed in range(given.seeds):
-            for arm in (arm for arm in ARMS if arm in (*given.arms, "off")):
-                life, model = live_with(arm, seed, given.generations)
-                lives.append(life)
-                print(life, file=sys.stderr, flush=True)
-                if arm == "step" and model.running:
-                    rows += examine(model, seed, given.composites)
-                    print(rows[-len(WAYS) :], file=sys.stderr, flush=True)
-        command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations} --arms {' '.join(given.arms)}"
-        page = orchestrator_page(lives, rows, f"{command} --composites {given.composites}")
-        if given.out is not None:
-            save_texts(given.out, {"orchestrator.md": page, "orchestrator.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        arms = [arm for arm in ARMS if arm in (*given.arms, "off")]
+        jobs = [(arm, seed, given.generations, given.composites) for seed in range(given.seeds) for arm in arms]
+        found = lives_of(_examined, jobs, given.jobs)
+        rows = [row for _, ways in found for row in ways]
+        page = orchestrator_page([life for life, _ in found], rows, command)
+        return {"orchestrator.md": page, "orchestrator.csv": rows_csv(rows)}
+
+    return carry_out(parser, study, arguments, say)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A planted world in which teams pay: equally good adapters of one family whose errors are independent.
 
-    python -m evolora_mesa.study.society_planted --seeds 5 --out docs/results/society
+``python -m evolora_mesa.study.society_planted --out docs/results/society``
 
 A specialist is trained and copied, each copy with noise of its own, as strong as it takes to bring copies to about
 seven in ten; the three nearest to that are the team. Answering nearly greedily, one of them asked three times says the
@@ -11,12 +11,9 @@ is read on `test`.
 from __future__ import annotations
 
 import argparse
-import csv
-import shlex
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -28,13 +25,15 @@ from evolora_mesa.host import AdapterBank, HostService, Request
 from evolora_mesa.hosting import host_for
 from evolora_mesa.society.joint import answer_keys, choose_answers
 from evolora_mesa.streams import Streams
+from evolora_mesa.study.arms import carry_out, rows_csv, study_parser
+from evolora_mesa.study.baseline_table import markdown_table, shown
 from evolora_mesa.study.deployment import Ground
 from evolora_mesa.study.lanes import train_lanes
 from evolora_mesa.study.statistics import paired_difference, t_interval
 from evolora_mesa.tasks import Pool, Task
 from evolora_mesa.workload import grade
 
-__all__ = ["PlantedTeam", "main", "planted_teams", "report"]
+__all__ = ["PlantedTeam", "main", "planted_page", "planted_teams"]
 
 _MEMBERS: Final = 3
 _WANTED: Final = 0.7  # success of a copy
@@ -45,8 +44,9 @@ _EPISODES, _ROWS = 512, 16
 _GATE, _TEST = 48, 96  # prompts of a family to choose on, and to report on
 
 
-class PlantedTeam(NamedTuple):
-    """One family's team at one temperature; shares in [0, 1].
+@dataclass(frozen=True)
+class PlantedTeam:
+    """One family's team of one seed at one temperature; shares in [0, 1].
 
     Attributes:
         single: mean of the copies, each asked once.
@@ -56,6 +56,7 @@ class PlantedTeam(NamedTuple):
             were independent; on the `gate` pool.
     """
 
+    seed: int
     family: str
     temperature: float
     single: float
@@ -113,6 +114,7 @@ def planted_teams(
             _, best_of = room.right([best] * _MEMBERS, Pool.TEST, _TEST, temperature)
             found.append(
                 PlantedTeam(
+                    seed,
                     family,
                     temperature,
                     float(single.mean()),
@@ -170,54 +172,57 @@ class _Room:
 # ---------------------------------------------------------------- report
 
 
-def report(teams: Sequence[tuple[int, PlantedTeam]], command: str) -> str:
+def planted_page(teams: Sequence[PlantedTeam], command: str) -> str:
     """Means over families, by how independent the errors are; intervals over seeds."""
-    lines = ["# Planted teams", "", f"Made by `{command}`. Shares of success in %, 95 % t intervals over seeds.", ""]
-    lines += [
-        "| temperature | families whose errors are | teams | one member | vote of three | best member, three answers |"
-        " vote minus best member, points |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for temperature in dict.fromkeys(team.temperature for _, team in teams):
-        for name, wanted in (("independent", True), ("shared", False)):
+    table = []
+    for temperature in dict.fromkeys(team.temperature for team in teams):
+        for errors, independent in (("independent", True), ("shared", False)):
             mine = [
-                (seed, team)
-                for seed, team in teams
-                if team.temperature == temperature and (team.spread > _INDEPENDENT) is wanted
+                team
+                for team in teams
+                if team.temperature == temperature and (team.spread > _INDEPENDENT) is independent
             ]
-            seeds = sorted({seed for seed, _ in mine})
-            means = {
-                field: [100 * float(np.mean([getattr(t, field) for s, t in mine if s == seed])) for seed in seeds]
-                for field in ("single", "vote", "best_of")
-            }
-            shown = [t_interval(values) for values in means.values()]
-            shown.append(paired_difference(means["vote"], means["best_of"]))
-            cells = [f"{value.mean:.1f} ({value.low:.1f} to {value.high:.1f})" for value in shown]
-            lines.append(f"| {temperature:g} | {name} | {len(mine)} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+            if mine:
+                table.append([f"{temperature:g}, {errors}", str(len(mine)), *_means(mine)])
+    headings = ["temperature, errors", "teams", "one member %", "vote of three %", "best member, three answers %"]
+    return "\n".join(
+        [
+            "# Planted teams",
+            "",
+            f"Made by `{command}`.",
+            "",
+            "Mean [95 % t interval over seeds]; a seed's families are averaged first. Errors are called independent"
+            f" where two copies differ in being right on more than {_INDEPENDENT:g} of the prompts on which they would"
+            " if their errors were independent.",
+            "",
+            *markdown_table([*headings, "vote − best member, points"], table),
+            "",
+        ]
+    )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_planted", description=__doc__)
-    parser.add_argument("--config", default="ecology")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    config = load_config(options.config)
-    host = host_for(config)
-    teams = [(seed, team) for seed in range(options.seeds) for team in planted_teams(host, config, seed)]
-    given = sys.argv[1:] if arguments is None else arguments
-    command = shlex.join(["python", "-m", "evolora_mesa.study.society_planted", *given])
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "planted.md").write_text(report(teams, command), encoding="utf-8")
-    with (options.out / "planted.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", *PlantedTeam._fields])
-        for seed, team in teams:
-            writer.writerow([seed, *(f"{value:.4f}" if isinstance(value, float) else value for value in team)])
-    return 0
+def _means(teams: Sequence[PlantedTeam]) -> list[str]:
+    seeds = sorted({team.seed for team in teams})
+
+    def mean(name: str) -> list[float]:
+        return [float(np.mean([getattr(team, name) for team in teams if team.seed == seed])) for seed in seeds]
+
+    single, vote, best = mean("single"), mean("vote"), mean("best_of")
+    found = [t_interval(single), t_interval(vote), t_interval(best), paired_difference(vote, best)]
+    return [shown(interval, 100, 1) for interval in found]
+
+
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
+    """The command; returns the exit code."""
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        config = load_config("ecology")
+        host = host_for(config)
+        teams = [team for seed in range(given.seeds) for team in planted_teams(host, config, seed)]
+        return {"planted.md": planted_page(teams, command), "planted.csv": rows_csv(teams)}
+
+    return carry_out(study_parser("society_planted"), study, arguments, say)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -6,25 +6,31 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import ConfigError, EvoloraError
 from evolora_mesa.host import BARE, Request
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.society.policy import Bounds, named_cells, parse_policy, policy_prompt
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
-from evolora_mesa.study.statistics import paired_difference, t_interval
+from evolora_mesa.study.arms import (
+    SMALL,
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    rows_csv,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table
 
 __all__ = ["ARMS", "PolicyRow", "genuine", "live_arm", "policy_page"]
 
@@ -41,19 +47,7 @@ ARMS: Final[Mapping[str, Mapping[str, object]]] = {
         "society.policy.example": True,
     },
 }
-_SMALL: Final[Mapping[str, object]] = {
-    "society.policy.every": 8,
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
-}
-
-
+_SMALL: Final[Mapping[str, object]] = {**SMALL, "society.policy.every": 8}
 _PROMPTS: Final = 1000
 
 
@@ -89,32 +83,24 @@ def live_arm(arm: str, seed: int, generations: int, settings: Mapping[str, objec
     Raises:
         ConfigError: no such arm.
     """
-    if arm not in ARMS:
-        raise ConfigError("no such arm", where="arms", expected=", ".join(ARMS), got=arm)
-    config = load_config("policy", {**_SMALL, **ARMS[arm], **(settings or {}), "seed": seed})
+    config = load_config("policy", {**_SMALL, **settings_of(ARMS, arm), **(settings or {}), "seed": seed})
     model = EcologyModel(config, host=host_for(config))
-    began = time.process_time()
-    for _ in range(generations):
-        if model.running:
-            model.step()
-    seconds = time.process_time() - began
-    figures = {name: list(values)[1:] for name, values in model.datacollector.model_vars.items()}
-    late = len(figures["success_rate"]) // 2
+    lived, late = live(model, generations), generations // 2
     counts, totals = model.policies.counts, model.totals
-    lived = totals["prompt_tokens"] + totals["generated_tokens"]
+    living = totals["prompt_tokens"] + totals["generated_tokens"]
     return PolicyRow(
         arm=arm,
         seed=seed,
-        success=float(np.nan_to_num(figures["success_rate"][late:]).mean()),
-        roi=float(np.nan_to_num(figures["mean_roi"][late:]).mean()),
-        population=float(np.mean(figures["population"][late:])),
+        success=lived.mean("success_rate", late),
+        roi=lived.mean("mean_roi", late),
+        population=lived.mean("population", late),
         episodes=int(totals["episodes"]),
         asked=counts["asked"],
         genuine=counts["genuine"],
         constrained=counts["constrained"],
         failed=counts["failed"],
-        policy_tokens=counts["tokens"] / max(lived + counts["tokens"], 1),
-        cpu_ms=1000 * seconds / max(totals["episodes"], 1),
+        policy_tokens=counts["tokens"] / max(living + counts["tokens"], 1),
+        cpu_ms=lived.cpu_ms,
     )
 
 
@@ -143,17 +129,13 @@ def policy_page(rows: Sequence[PolicyRow], free: Sequence[Sequence[str]], genera
     Args:
         free: rows of the table of free answers.
     """
-    arms = {arm: [row for row in rows if row.arm == arm] for arm in dict.fromkeys(row.arm for row in rows)}
-    off = arms["off"]
-    table = []
+    arms = by_arm(rows)
+    off, table = arms["off"], []
     for arm, lives in arms.items():
         asked = sum(row.asked for row in lives)
         line = [arm, f"{sum(row.genuine for row in lives)} of {asked}" if asked else "—"]
-        for name, factor, decimals in (("success", 100, 1), ("roi", 1, 2), ("population", 1, 1)):
-            values = [getattr(row, name) for row in lives]
-            line.append(shown(t_interval(values), factor, decimals))
-            gain = paired_difference(values, [getattr(row, name) for row in off])
-            line.append("—" if arm == "off" else shown(gain, factor, decimals))
+        for column in (Column("success"), Column("roi", 1, 2), Column("population", 1)):
+            line += [mean_of(lives, column), "—" if arm == "off" else gain_of(lives, off, column)]
         line += [str(round(np.mean([row.episodes for row in lives])))]
         line += [f"{100 * np.mean([row.policy_tokens for row in lives]):.1f}"]
         line += [f"{np.mean([row.cpu_ms for row in lives]):.2f}"]
@@ -181,40 +163,19 @@ def policy_page(rows: Sequence[PolicyRow], free: Sequence[Sequence[str]], genera
     )
 
 
-def _csv(rows: Sequence[PolicyRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(PolicyRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_policy", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=40)
-    parser.add_argument("--out", type=Path, help="folder for policy.md and policy.csv")
-    given = parser.parse_args(arguments)
-    command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations}"
-    rows = []
-    try:
-        for seed in range(given.seeds):
-            for arm in ARMS:
-                rows.append(live_arm(arm, seed, given.generations))
-                print(rows[-1], file=sys.stderr, flush=True)
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        jobs = [(arm, seed, given.generations) for seed in range(given.seeds) for arm in ARMS]
+        rows = lives_of(live_arm, jobs, given.jobs)
         free = [
             [name, *(str(genuine(random_weights=name == "random", example=example)) for example in (False, True))]
             for name in ("petri", "random")
         ]
-        page = policy_page(rows, free, given.generations, command)
-        if given.out is not None:
-            save_texts(given.out, {"policy.md": page, "policy.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+        return {"policy.md": policy_page(rows, free, given.generations, command), "policy.csv": rows_csv(rows)}
+
+    return carry_out(study_parser("society_policy", generations=40), study, arguments, say)
 
 
 if __name__ == "__main__":

@@ -9,46 +9,45 @@ best of each cell, and the best single one over all; on the `test` pool all are 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import random
-import sys
-import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import EvoloraError
 from evolora_mesa.host import BARE
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.society.questions import Questions
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
+from evolora_mesa.study.arms import (
+    SMALL,
+    Column,
+    by_arm,
+    carry_out,
+    gain_of,
+    live,
+    lives_of,
+    mean_of,
+    rows_csv,
+    settings_of,
+    study_parser,
+)
+from evolora_mesa.study.baseline_table import markdown_table, shown
 from evolora_mesa.study.statistics import paired_difference, t_interval
 from evolora_mesa.tasks import Pool
 from evolora_mesa.workload import grade
 
 __all__ = ["LifeRow", "RouterRow", "live_with", "router_page"]
 
-_SMALL: Final[Mapping[str, object]] = {
-    "society.orchestrator.enabled": False,
-    "tasks.families": ["word.count", "logic", "string.sort", "code.format"],
-    "tasks.depths": 2,
-    "population.initial": 8,
-    "population.maximum": 16,
-    "economy.inflow": 2.0,
-    "reproduction.maturity": 6,
-    "reproduction.cooldown": 2,
-    "gate.most_trials": 3,
-}
-# By arm, its settings: the router at work, its control, and the world without one.
+_SMALL: Final[Mapping[str, object]] = {**SMALL, "society.orchestrator.enabled": False}
+# By arm, its settings: the router at work, its control, one that may send to colonies too, and the world without one.
 ARMS: Final[Mapping[str, Mapping[str, object]]] = {
     "router": {},
     "uniform": {"society.router.choice": "uniform"},
+    "with colonies": {"society.colonies.enabled": True},
     "off": {"society.router.enabled": False},
 }
 _DRAWS: Final = 400  # of the router's choices, for the mean of what it samples
@@ -79,13 +78,22 @@ class RouterRow:
 
 @dataclass(frozen=True)
 class LifeRow:
-    """One life: success of all episodes and of routed tasks in the second half, and milliseconds of CPU per episode."""
+    """One life.
+
+    Attributes:
+        success, routed: of all episodes and of routed tasks, in the second half.
+        population: mean of the second half.
+        sent: routed tasks of the whole life that organelles, colonies and the bare host got, and those of them that
+            were paid in full.
+        cpu_ms: milliseconds of CPU per episode.
+    """
 
     arm: str
     seed: int
     success: float
     routed: float
     population: float
+    sent: Mapping[str, tuple[int, int]]
     cpu_ms: float
 
 
@@ -97,28 +105,32 @@ def live_with(
     per_cell: int,
     settings: Mapping[str, object] | None = None,
 ) -> tuple[LifeRow, list[RouterRow]]:
-    """A life, examined ``every`` so many generations where the router is at work."""
-    config = load_config("orchestrator", {**_SMALL, **ARMS[arm], **(settings or {}), "seed": seed})
+    """A life, examined ``every`` so many generations in the arm that is called after the router.
+
+    Raises:
+        ConfigError: no such arm.
+    """
+    config = load_config("orchestrator", {**_SMALL, **settings_of(ARMS, arm), **(settings or {}), "seed": seed})
     model = EcologyModel(config, host=host_for(config))
-    seconds, examined = 0.0, []
-    for generation in range(1, generations + 1):
-        if not model.running:
-            break
-        began = time.process_time()
-        model.step()
-        seconds += time.process_time() - began
-        if arm == "router" and model.running and generation % every == 0:
+    examined, sent, right = [], Counter[str](), Counter[str]()
+
+    def look() -> None:
+        if arm == "router" and model.running and model.tick % every == 0:
             examined.append(_examine(model, seed, per_cell))
-    figures = {name: np.array(list(values)[1:]) for name, values in model.datacollector.model_vars.items()}
-    late = generations // 2
-    success, routed = (np.nan_to_num(figures[name][late:]) for name in ("success_rate", "routed_success"))
+        for _, _, facts in (event for event in model.events if event[0] == "routed"):
+            for _, _, kind, _, success in facts["tasks"]:
+                sent[kind] += 1
+                right[kind] += success
+
+    lived, late = live(model, generations, look), generations // 2
     life = LifeRow(
         arm,
         seed,
-        success=float(success.mean()),
-        routed=float(routed.mean()),
-        population=float(figures["population"][late:].mean()),
-        cpu_ms=1000 * seconds / max(model.totals["episodes"], 1),
+        success=lived.mean("success_rate", late),
+        routed=lived.mean("routed_success", late),
+        population=lived.mean("population", late),
+        sent={kind: (count, right[kind]) for kind, count in sorted(sent.items())},
+        cpu_ms=lived.cpu_ms,
     )
     return life, examined
 
@@ -176,17 +188,22 @@ def router_page(lives: Sequence[LifeRow], rows: Sequence[RouterRow], command: st
         ):
             line.append(shown(paired_difference(better, worse), 100, 1))
         table.append(line)
-    arms = {arm: [life for life in lives if life.arm == arm] for arm in dict.fromkeys(life.arm for life in lives)}
+    arms, own = by_arm(lives), Column("success")
     living = [
         [
             arm,
-            shown(t_interval([life.success for life in found]), 100, 1),
-            "—" if arm == "off" else shown(t_interval([life.routed for life in found]), 100, 1),
-            *_less_off(found, arms["off"]),
-            shown(t_interval([life.population for life in found]), 1, 1),
+            mean_of(found, own),
+            "—" if arm == "off" else mean_of(found, Column("routed")),
+            "—" if arm == "off" else gain_of(found, arms["off"], own),
+            mean_of(found, Column("population", 1)),
             f"{np.mean([life.cpu_ms for life in found]):.2f}",
         ]
         for arm, found in arms.items()
+    ]
+    takers = [
+        [arm, *(_taken(found, kind) for kind in ("organelle", "colony", "bare"))]
+        for arm, found in arms.items()
+        if arm != "off"
     ]
     return "\n".join(
         [
@@ -212,50 +229,37 @@ def router_page(lives: Sequence[LifeRow], rows: Sequence[RouterRow], command: st
                 ["arm", "success %", "of routed tasks", "success − off", "population", "CPU ms per episode"], living
             ),
             "",
+            "Who got the routed tasks of whole lives, and how many of these were paid in full:",
+            "",
+            *markdown_table(["arm", "organelles", "colonies", "bare host"], takers),
+            "",
         ]
     )
 
 
-def _less_off(found: Sequence[LifeRow], off: Sequence[LifeRow]) -> list[str]:
-    if found is off:
-        return ["—"]
-    return [shown(paired_difference([life.success for life in found], [life.success for life in off]), 100, 1)]
-
-
-def _csv(rows: Sequence[RouterRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(RouterRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+def _taken(lives: Sequence[LifeRow], kind: str) -> str:
+    """Share of the tasks, and success % over seeds where there were any."""
+    taken = [life.sent.get(kind, (0, 0)) for life in lives]
+    share = sum(count for count, _ in taken) / max(sum(count for life in lives for count, _ in life.sent.values()), 1)
+    rates = [right / count for count, right in taken if count]
+    return f"{100 * share:.1f} %: {shown(t_interval(rates), 100, 1)}" if rates else "none"
 
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_router", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=40)
+    parser = study_parser("society_router", generations=40)
     parser.add_argument("--every", type=int, default=8, help="generations between examinations")
     parser.add_argument("--per-cell", type=int, default=12, help="tasks per cell, pool and examination")
-    parser.add_argument("--out", type=Path, help="folder for router.md and router.csv")
-    given = parser.parse_args(arguments)
-    command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations} --every {given.every}"
-    lives, rows = [], []
-    try:
-        for seed in range(given.seeds):
-            for arm in ARMS:
-                life, examined = live_with(arm, seed, given.generations, given.every, given.per_cell)
-                lives.append(life)
-                rows += examined
-                print(life, file=sys.stderr, flush=True)
-        page = router_page(lives, rows, f"{command} --per-cell {given.per_cell}")
-        if given.out is not None:
-            save_texts(given.out, {"router.md": page, "router.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        jobs = [
+            (arm, seed, given.generations, given.every, given.per_cell) for seed in range(given.seeds) for arm in ARMS
+        ]
+        found = lives_of(live_with, jobs, given.jobs)
+        rows = [row for _, examined in found for row in examined]
+        return {"router.md": router_page([life for life, _ in found], rows, command), "router.csv": rows_csv(rows)}
+
+    return carry_out(parser, study, arguments, say)
 
 
 if __name__ == "__main__":

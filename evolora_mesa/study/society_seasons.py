@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,12 +15,12 @@ import torch
 
 from evolora_mesa.config import PlasticityConfig, WorldConfig
 from evolora_mesa.configfile import load_config
-from evolora_mesa.errors import EvoloraError
 from evolora_mesa.host import BARE, AdapterBank, HostService
 from evolora_mesa.hosting import host_for
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.streams import Streams
-from evolora_mesa.study.baseline_table import markdown_table, save_texts, shown
+from evolora_mesa.study.arms import carry_out, lives_of, rows_csv, study_parser
+from evolora_mesa.study.baseline_table import markdown_table, shown
 from evolora_mesa.study.baselines import train_one
 from evolora_mesa.study.deployment import Ground
 from evolora_mesa.study.lanes import train_lanes
@@ -281,41 +277,23 @@ def _cell(values: Sequence[float]) -> str:
     return shown(t_interval(values), 100, 1) if values else "—"
 
 
-def _csv(rows: Sequence[SeasonRow]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(SeasonRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
-
-
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m evolora_mesa.study.society_seasons", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, 0, 1, 2, ...")
-    parser.add_argument("--generations", type=int, default=40, help="before the shift")
+    parser = study_parser("society_seasons", generations=40)
     parser.add_argument("--budgets", type=int, nargs="+", default=[768, 3072], help="episodes after the shift")
     parser.add_argument("--per-cell", type=int, default=10, help="tasks per cell on the test panel")
-    parser.add_argument("--out", type=Path, help="folder for seasons.md and seasons.csv")
-    given = parser.parse_args(arguments)
-    command = f"{parser.prog} --seeds {given.seeds} --generations {given.generations}"
-    command += f" --budgets {' '.join(map(str, given.budgets))} --per-cell {given.per_cell}"
-    rows = []
-    try:
-        world = load_config("ecology")
-        service = host_for(world)
-        for seed in range(given.seeds):
-            for row in recovery(service, world, seed, given.generations, sorted(given.budgets), given.per_cell):
-                rows.append(row)
-                print(row, file=sys.stderr, flush=True)
-        page = seasons_page(rows, given.generations, command)
-        if given.out is not None:
-            save_texts(given.out, {"seasons.md": page, "seasons.csv": _csv(rows)})
-    except EvoloraError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    say(page)
-    return 0
+
+    def study(given: argparse.Namespace, command: str) -> dict[str, str]:
+        jobs = [(seed, given.generations, sorted(given.budgets), given.per_cell) for seed in range(given.seeds)]
+        rows = [row for found in lives_of(_recovered, jobs, given.jobs) for row in found]
+        return {"seasons.md": seasons_page(rows, given.generations, command), "seasons.csv": rows_csv(rows)}
+
+    return carry_out(parser, study, arguments, say)
+
+
+def _recovered(seed: int, generations: int, budgets: Sequence[int], per_cell: int) -> list[SeasonRow]:
+    world = load_config("ecology")
+    return list(recovery(host_for(world), world, seed, generations, budgets, per_cell))
 
 
 if __name__ == "__main__":

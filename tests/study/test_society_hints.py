@@ -50,7 +50,7 @@ def test_the_command_writes_its_page_and_its_rows(tmp_path: Path, monkeypatch: p
     arguments = ["--seeds", "2", "--arms", "off", "board", "--shift-every", "5", "--out", str(tmp_path)]
     assert main(arguments, said.append) == 0
     assert (tmp_path / "hints_shifting.md").read_text(encoding="utf-8").strip() == said[0].strip()
-    assert '--shift-every 5 --arms "off" "board"' in said[0]
+    assert "--seeds 2 --generations 40 --shift-every 5 --arms off board`" in said[0]
     assert len((tmp_path / "hints_shifting.csv").read_text(encoding="utf-8").splitlines()) == 5
 
 

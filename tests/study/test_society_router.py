@@ -29,13 +29,18 @@ def test_the_page_has_a_line_for_every_examination_and_arm() -> None:
         for seed in (0, 1)
         for generation in (8, 16)
     ]
-    lives = [LifeRow(arm, seed, 0.5 + 0.1 * (arm == "router"), 0.6, 8.0, 2.0) for seed in (0, 1) for arm in ARMS]
+    lives = [
+        LifeRow(arm, seed, 0.5 + 0.1 * (arm == "router"), 0.6, 8.0, {"organelle": (9, 6), "colony": (1, 1)}, 2.0)
+        for seed in (0, 1)
+        for arm in ARMS
+    ]
     page = router_page(lives, rows, "the command")
     assert "Made by `the command`." in page
     lines = [line for line in page.splitlines() if line.startswith(("| 8 |", "| 16 |"))]
     assert len(lines) == 2 and all("| 15.0 [" in line and "| 20.0 [20.0, 20.0]" in line for line in lines)
-    [router] = [line for line in page.splitlines() if line.startswith("| router |")]
+    router, taken = [line for line in page.splitlines() if line.startswith("| router |")]
     assert "10.0 [10.0, 10.0]" in router
+    assert taken == "| router | 90.0 %: 66.7 [66.7, 66.7] | 10.0 %: 100.0 [100.0, 100.0] | none |"
 
 
 @pytest.mark.slow

@@ -58,9 +58,9 @@ def test_the_page_has_a_line_per_arm_and_leads_paired_by_seed() -> None:
     assert "`the command`" in page and "768 episodes" in page
 
 
-def test_skill_factors_are_on_in_the_arms_that_say_so(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(society_skills, "_SMALL", {**society_skills._SMALL, "population.initial": 4})
-    off, on = (live_arm("shifting", arm, 0, 4, petri, per_cell=1) for arm in ("off", "on, fast"))
+def test_skill_factors_are_on_in_the_arms_that_say_so() -> None:
+    few = {"population.initial": 4, "host.tune_cpu": False}
+    off, on = (live_arm("shifting", arm, 0, 4, per_cell=1, more=few) for arm in ("off", "on, fast"))
     assert off.strength == 0.0 < on.strength
     page = skills_page([SkillRow(*row) for row in _all_arms(off)], 4, "the command")
     assert page.count("| static |") == page.count("| shifting |") == len(society_skills.ARMS)

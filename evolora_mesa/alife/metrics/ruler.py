@@ -1,0 +1,237 @@
+"""Hold a log against the metrics: each beside its neutral shadows, n/a where the model lacks what a metric needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evolora_mesa.alife.history import Clock, History, Reals
+from evolora_mesa.alife.log import EventLog
+from evolora_mesa.alife.metrics.activity import Waves, classify, new_activity, threshold
+from evolora_mesa.alife.metrics.census import Census
+from evolora_mesa.alife.metrics.modes import Modes, modes
+from evolora_mesa.alife.metrics.phylogeny import Tree
+from evolora_mesa.alife.metrics.price import Price, price_series, traits_of
+from evolora_mesa.alife.metrics.trend import Trend, trend
+from evolora_mesa.alife.shadow import shadows as replay
+
+__all__ = ["Finding", "Measured", "Subject", "late", "measure"]
+
+
+class Finding(NamedTuple):
+    """One metric of one run.
+
+    Attributes:
+        value: None is n/a, never 0.
+        unit: of the value.
+        shadows: the same of each neutral shadow; empty when the metric has none.
+        why: what is missing when the value is n/a.
+    """
+
+    value: float | None
+    unit: str
+    shadows: tuple[float, ...] = ()
+    why: str = ""
+
+    @property
+    def shadow(self) -> float:
+        """Mean over the shadows; nan without."""
+        return float(np.mean(self.shadows)) if self.shadows else math.nan
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """What 95 % of the shadows lie within."""
+        if not self.shadows:
+            return math.nan, math.nan
+        low, high = np.quantile(self.shadows, [0.025, 0.975])
+        return float(low), float(high)
+
+    @property
+    def excess(self) -> float:
+        """Value less the mean of the shadows; nan when there is none."""
+        return math.nan if self.value is None else self.value - self.shadow
+
+    @property
+    def z(self) -> float:
+        """Excess in standard deviations of the shadows; nan when these are all the same."""
+        spread = float(np.std(self.shadows, ddof=1)) if len(self.shadows) > 1 else 0.0
+        return self.excess / spread if spread > 0 else math.nan
+
+    @property
+    def beyond(self) -> bool:
+        """The value is outside of the shadows' band."""
+        low, high = self.band
+        return self.value is not None and (self.value < low or self.value > high)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the ruler says of a run.
+
+    Attributes:
+        kind: of the components.
+        findings: by name of a metric.
+        trends: of diversity, mean and median activity over time.
+        dynamics: class of long-term dynamics, see `activity.classify`.
+        traits: terms of the Price equation, summed over the run, by trait.
+        time: ``(shown,)``, generations; the series below have a value for each.
+        series: diversity, mean, median and new activity, Hill numbers; and ``shadow.diversity`` and so on, the mean
+            over shadows.
+        waves: activity of every component.
+    """
+
+    kind: str
+    findings: dict[str, Finding]
+    trends: dict[str, Trend]
+    dynamics: str
+    traits: dict[str, Price]
+    time: Reals
+    series: dict[str, Reals]
+    waves: Waves = field(repr=False)
+
+
+@dataclass
+class Subject:
+    """What a metric looks at: a log and its history, or a shadow in the history's place.
+
+    Attributes:
+        filter, resolution: of MODES, generations; see `modes`.
+        least: a0 of new activity, once the shadows are known.
+    """
+
+    log: EventLog
+    history: History
+    clock: Clock
+    filter: float | None = None
+    resolution: float | None = None
+    least: Reals | None = None
+
+    @cached_property
+    def census(self) -> Census:
+        return Census.of(self.history, self.clock)
+
+    @cached_property
+    def waves(self) -> Waves:
+        return Waves.of(self.history, self.clock, census=self.census)
+
+    @cached_property
+    def tree(self) -> Tree:
+        return Tree.of(self.history)
+
+    @cached_property
+    def modes(self) -> Modes | None:
+        return modes(self.history, filter=self.filter, resolution=self.resolution)
+
+    @cached_property
+    def new(self) -> tuple[Reals, Reals] | None:
+        """New activity and number of adaptive components; None before a0 is known."""
+        return None if self.least is None else new_activity(self.waves, self.least)
+
+
+def late(series: Any) -> float | None:
+    """Mean of the last two thirds of a series, so that its beginning does not count; None when nothing is known."""
+    values = np.asarray(series, float)
+    values = values[len(values) // 3 :]
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def measure(
+    log: EventLog,
+    names: Iterable[str] | None = None,
+    *,
+    kind: str = "pheno",
+    shadows: int = 20,
+    seed: int = 0,
+    filter: float | None = None,
+    resolution: float | None = None,
+) -> Measured:
+    """Measure a closed log.
+
+    Args:
+        names: metrics of `METRICS`; all when not given.
+        kind: of components, one of `KINDS`.
+        shadows: how many are replayed; without any, new activity is n/a and the dynamics are undecided.
+        seed: of the shadows.
+        filter, resolution: t and r of MODES in generations; compare only runs with the same t / population.
+
+    Raises:
+        LogError: the log is not closed, or there is no such kind.
+    """
+    from evolora_mesa.alife.metrics import METRICS
+
+    chosen = {name: METRICS[name] for name in (METRICS if names is None else names)}
+    history = History.of(log, kind)
+    real = Subject(log, history, Clock.of(history), filter, resolution)
+    possible = {name: metric for name, metric in chosen.items() if metric.needs <= log.capabilities}
+    shaded = {name: metric for name, metric in possible.items() if metric.shadow}
+    values: dict[str, list[float | None]] = {name: [] for name in shaded}
+    waves: list[Waves] = []
+    for shadow in replay(history, shadows, seed=seed) if shaded else ():
+        subject = Subject(log, shadow, real.clock, filter, resolution)
+        for name, metric in shaded.items():
+            if not metric.last:
+                values[name].append(metric.measure(subject))
+        waves.append(subject.waves)
+    if waves:
+        real.least = threshold(waves)
+        for one in waves:
+            subject = Subject(log, history, real.clock, least=real.least)
+            subject.__dict__["waves"] = one
+            for name, metric in shaded.items():
+                if metric.last:
+                    values[name].append(metric.measure(subject))
+    findings = {}
+    for name, metric in chosen.items():
+        missing = sorted(metric.needs - log.capabilities)
+        value = None if missing else metric.measure(real)
+        if value is not None and not math.isfinite(value):
+            value = None
+        known = tuple(number for number in values.get(name, ()) if number is not None and math.isfinite(number))
+        why = f"no {', '.join(missing)}" if missing else "" if value is not None else "too little of it in this run"
+        findings[name] = Finding(value, metric.unit, known, why)
+    return _told(real, findings, waves)
+
+
+def _told(real: Subject, findings: dict[str, Finding], shadows: list[Waves]) -> Measured:
+    time, waves = real.clock.time, real.waves
+    series: dict[str, Reals] = {"diversity": waves.diversity.astype(float), "mean": waves.mean, "median": waves.median}
+    trends = {name: trend(time, values) for name, values in series.items()}
+    for name in ("diversity", "mean", "median"):
+        if shadows:
+            series[f"shadow.{name}"] = np.mean([getattr(shadow, name) for shadow in shadows], axis=0)
+    dynamics = "undecided"
+    if real.new is not None:
+        series["new"] = real.new[0]
+        ours = late(real.new[0]) or 0.0
+        theirs = [late(new_activity(shadow, real.least)[0]) or 0.0 for shadow in shadows if real.least is not None]
+        dynamics = classify(
+            trends["median"], trends["diversity"], new=ours > float(np.quantile(theirs, 0.975)) and ours > 0
+        )
+    return Measured(
+        kind=real.history.kind,
+        findings=findings,
+        trends=trends,
+        dynamics=dynamics,
+        traits=_traits(real.log),
+        time=time,
+        series=series,
+        waves=waves,
+    )
+
+
+def _traits(log: EventLog) -> dict[str, Price]:
+    """Terms of the Price equation, added up over the run."""
+    if "heredity" not in log.capabilities:
+        return {}
+    found = {}
+    for trait in traits_of(log):
+        terms = [term for term in price_series(log, trait) if term is not None]
+        if terms:
+            found[trait] = Price(*np.sum(terms, axis=0).tolist())
+    return found

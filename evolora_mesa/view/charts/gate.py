@@ -1,0 +1,96 @@
+"""The gate at work: how the evidence for every child climbs towards the line at which it passes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evolora_mesa.view.charts.frame import Option, axis, frame, short
+from evolora_mesa.view.picture import Picture, TrialView
+from evolora_mesa.view.theme import Theme
+
+__all__ = ["PASSED", "gate_chart", "told_verdict"]
+
+PASSED: Final = ("accepted", "confined")
+_MOST_ENDED: Final = 8  # trials that are over and still drawn
+_MOST_POINTS: Final = 60
+_LOWEST, _HIGHEST = -6.0, 9.0  # powers of ten that are drawn
+
+
+def gate_chart(picture: Picture, theme: Theme) -> Option | None:
+    """e-values of open trials and of the latest that ended; `None` where there was no trial yet."""
+    ended = [trial for trial in picture.verdicts[-_MOST_ENDED:] if trial.path]
+    if not ended and not picture.trials:
+        return None
+    line = 1.0 / picture.alpha
+    shown = [*ended, *picture.trials]
+    first = min(trial.path[0][0] for trial in shown if trial.path)
+    series = [_path(trial, theme, None, faded=True) for trial in ended]
+    series += [_path(trial, theme, place, faded=False) for place, trial in enumerate(picture.trials)]
+    series[0]["markLine"] = {
+        "silent": True,
+        "symbol": "none",
+        "lineStyle": {"color": theme.good, "type": "dashed", "width": 1.5},
+        "label": {
+            "formatter": f"shown to be better: e = 1/α = {short(line)}",
+            "position": "insideStartTop",
+            "color": theme.good,
+            "fontSize": 11,
+        },
+        "data": [{"yAxis": line}],
+    }
+    most = max(2.0, *(_power(log_e) for trial in shown for _, log_e in trial.path))
+    least = min(-1.0, *(_power(log_e) for trial in shown for _, log_e in trial.path))
+    return {
+        **frame(theme),
+        "grid": {"left": 12, "right": 56, "top": 36, "bottom": 26, "containLabel": True},
+        "xAxis": axis(
+            theme, "generation", across=True, min=first, max=max(picture.tick, first + 4), minInterval=1, scale=True
+        ),
+        "yAxis": axis(
+            theme,
+            "evidence for the child",
+            "e-value, log scale",
+            type="log",
+            min=10.0 ** int(least - 0.999),
+            max=10.0 ** int(most + 0.999),
+        ),
+        "series": series,
+    }
+
+
+def told_verdict(trial: TrialView) -> str:
+    """A trial in one sentence."""
+    parents = " and ".join(f"#{parent}" for parent in trial.parents)
+    gain = f", gain {short(trial.uplift)} ({short(trial.low)} to {short(trial.high)})" if trial.prompts else ""
+    return f"#{trial.child}, {trial.kind} by {trial.operator} of {parents}, after {trial.prompts} prompts{gain}"
+
+
+def _power(log_e: float) -> float:
+    """Of ten, as it is drawn."""
+    power = log_e / 2.302585092994046
+    return min(max(power, _LOWEST), _HIGHEST) if power == power else 0.0
+
+
+def _path(trial: TrialView, theme: Theme, place: int | None, *, faded: bool) -> Option:
+    colour = theme.category(place) if place is not None else theme.good if trial.verdict in PASSED else theme.rule
+    told = told_verdict(trial).replace(", ", "\n") + f"\n{trial.verdict}: {trial.reason.replace('_', ' ')}"
+    drawn = trial.path[-_MOST_POINTS:]
+    last = len(drawn) - 1
+    return {
+        "id": f"trial {trial.child}",
+        "type": "line",
+        "data": [
+            {
+                "value": [generation, float(f"{10.0 ** _power(log_e):.4g}")],
+                "name": told,
+                "id": trial.child,
+                "symbolSize": 7 if here == last else 4,
+            }
+            for here, (generation, log_e) in enumerate(drawn)
+        ],
+        "symbol": "circle" if place is not None or trial.verdict in PASSED else "emptyCircle",
+        "lineStyle": {"color": colour, "width": 1 if faded else 2},
+        "itemStyle": {"color": colour},
+        "endLabel": {"show": True, "formatter": f"#{trial.child}", "color": theme.soft if faded else colour},
+        "z": 2 if faded else 3,
+    }

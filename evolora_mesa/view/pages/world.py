@@ -1,0 +1,43 @@
+"""The world page: controls, and everything that is drawn of the world."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import solara
+
+from evolora_mesa.view.controls import Notices, Transport
+from evolora_mesa.view.controls_form import Settings
+from evolora_mesa.view.panels.archive import ArchivePanel
+from evolora_mesa.view.panels.events import EventsPanel
+from evolora_mesa.view.panels.gate import GatePanel
+from evolora_mesa.view.panels.grid import GridPanel
+from evolora_mesa.view.panels.organelle import OrganellePanel
+from evolora_mesa.view.panels.series import SeriesPanel
+from evolora_mesa.view.session import Session
+
+__all__ = ["WorldPage"]
+
+# In the order of reading; each with the twelfths of the width that it takes on a wide screen.
+_PANELS: Final = (
+    (GridPanel, 7),
+    (OrganellePanel, 5),
+    (SeriesPanel, 12),
+    (GatePanel, 7),
+    (EventsPanel, 5),
+    (ArchivePanel, 12),
+)
+
+
+@solara.component
+def WorldPage(session: Session) -> None:
+    """Settings of the next world on the left, the one that is there on the right."""
+    with solara.Div(classes=["ev-world"]):
+        Settings(session)
+        with solara.Div(classes=["ev-main-column"]):
+            Transport(session)
+            Notices(session)
+            with solara.Div(classes=["ev-panels"]):
+                for panel, width in _PANELS:
+                    with solara.Div(classes=[f"ev-w{width}"]):
+                        panel(session)

@@ -1,0 +1,65 @@
+"""Asking the living world without waiting for it: the answer is drawn when it comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import solara
+
+from evolora_mesa.errors import one_line
+from evolora_mesa.view.session import Session
+
+if TYPE_CHECKING:
+    from evolora_mesa.model import EcologyModel
+
+__all__ = ["Answer", "use_answer"]
+
+_PAUSE: Final = 0.5  # seconds between two questions about the same subject while the world plays
+
+
+class Answer(NamedTuple):
+    """What came back: ``value``, or the ``error`` in one line; neither while nothing has come yet."""
+
+    value: Any = None
+    error: str = ""
+
+
+class _Asked(NamedTuple):
+    subject: Hashable
+    picture: object  # that the question was asked beside
+    when: float  # seconds, monotonic
+
+
+def use_answer(session: Session, question: Callable[[EcologyModel], Any], subject: Hashable) -> Answer:
+    """The latest answer to ``question(model)``, which is asked again as the world goes on.
+
+    Args:
+        subject: what the question is about; with another one the answer before is forgotten. `None` asks nothing.
+    """
+    answer, set_answer = solara.use_state((None, Answer()), key="answer")
+    asked = solara.use_ref(_Asked(None, None, 0.0))
+    stage, picture = session.stage.value, session.picture.value
+    about = None if subject is None else (id(stage), subject)
+
+    def come(future: Future[Any]) -> None:
+        try:
+            found = Answer(future.result())
+        except CancelledError:
+            return
+        except Exception as error:  # whatever went wrong in the world is told here, and the page goes on
+            found = Answer(error=one_line(str(error)) or type(error).__name__)
+        # In a thread of its own: whoever answered is the world, which does not wait for drawings.
+        threading.Thread(target=set_answer, args=((about, found),), daemon=True).start()
+
+    before, now = asked.current, time.monotonic()
+    news = about != before.subject or (
+        picture is not before.picture and (session.status.value != "playing" or now - before.when >= _PAUSE)
+    )
+    if about is not None and picture is not None and news:
+        asked.current = _Asked(about, picture, now)
+        stage.ask(question).add_done_callback(come)
+    return answer[1] if answer[0] == about else Answer()

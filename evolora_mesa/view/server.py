@@ -1,0 +1,186 @@
+"""The server of the app: Solara's own, on this machine only, behind a guard, and it asks nobody for anything."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import warnings
+import webbrowser
+from typing import TYPE_CHECKING, Any, Final
+
+from evolora_mesa.errors import ConfigError, EvoloraError, RunError
+from evolora_mesa.view.opening import Opening
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+__all__ = ["application", "check_installed", "listening_socket", "serve"]
+
+_LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"
+_APP: Final = "evolora_mesa.view.app"
+_CDN: Final = "/_solara/cdn"  # where pages look for the files of solara-assets
+_BUNDLE: Final = "@widgetti/solara-vuetify-app@10.1.1"  # the first of them that a page asks for
+# A tab that is closed says so. This is for those that cannot: a lost connection, a browser that was ended.
+_LOST_TAB: Final = "60s"
+_MOST_SOCKETS: Final = 256  # each is served by a thread; what comes beyond them waits
+_MOST_BACKLOG: Final = 256
+
+
+def serve(
+    opening: Opening,
+    *,
+    port: int,
+    remote: bool = False,
+    token: str | None = None,
+    open_browser: bool = True,
+) -> None:
+    """Serve the app until the process is told to end.
+
+    Args:
+        opening: what a new tab opens with.
+        port: 0 takes a free one.
+        remote: listen to other machines too; they need the token.
+        token: by default one is made up, and printed.
+
+    Raises:
+        ConfigError: the extra ``app`` is not installed as it has to be.
+        RunError: the port is taken.
+    """
+    listening = listening_socket(_EVERYWHERE if remote else _LOOPBACK, port)
+    with listening:
+        check_installed()
+        _load_ahead(opening)
+        port = listening.getsockname()[1]
+        token = (token or secrets.token_urlsafe(24)) if remote else None
+        address = f"http://{socket.gethostname() if remote else _LOOPBACK}:{port}/"
+        page = "runs" if opening.run else ""
+        shown = address + page + (f"?token={token}" if token else "")
+        import uvicorn
+
+        config = uvicorn.Config(
+            application(opening, port=port, token=token),
+            log_level="warning",
+            access_log=False,
+            loop="asyncio",
+            ws_per_message_deflate=False,  # packing pictures would cost the world more than sending them
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        print(f"The app is at {shown}  (Ctrl-C ends it)", flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(shown,), name="browser", daemon=True).start()
+        server.run([listening])
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that is bound before anything slow is loaded, so that a taken port is told at once.
+
+    Raises:
+        RunError: the port is taken, or not ours to take.
+    """
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would share the port with whoever has it
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(_MOST_BACKLOG)
+    except OSError as error:
+        found.close()
+        raise RunError(
+            f"cannot listen on port {port}",
+            where=host,
+            got=error.strerror,
+            do="Choose another --port; 0 takes a free one.",
+        ) from error
+    return found
+
+
+def check_installed() -> None:
+    """Refuse to start where the page would stay blank.
+
+    Raises:
+        ConfigError: a package of the extra ``app`` is missing, or is one that Mesa's and our pages cannot work with.
+    """
+    install = "Install it: pip install 'evolora-mesa[app]'."
+    try:
+        import ipyvuetify
+        import solara.server.settings
+        import solara.server.starlette
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is not installed", where="evolora app", do=install) from error
+    if int(ipyvuetify.__version__.partition(".")[0]) >= 3:
+        raise ConfigError(
+            "ipyvuetify does not fit", where="evolora app", expected="1.x", got=ipyvuetify.__version__, do=install
+        )
+    assets = solara.server.settings.assets.proxy_cache_dir
+    if not (assets / _BUNDLE).is_dir():
+        raise ConfigError(
+            "solara-assets is not installed, or is another version",
+            where=assets,
+            expected=_BUNDLE.rpartition("/")[2],
+            do=install,
+        )
+
+
+def application(opening: Opening, *, port: int, token: str | None = None) -> Starlette:
+    """The guarded app.
+
+    Args:
+        opening: what a new tab opens with.
+        port: that pages name it by.
+        token: for strangers; `None` keeps them out.
+    """
+    import solara.server.app
+    import solara.server.starlette as solara_starlette
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
+
+    from evolora_mesa.view import app
+    from evolora_mesa.view.guard import Guard
+
+    _settle(solara.server.settings)
+    app.opening = opening
+    solara.server.app.apps["__default__"] = solara.server.app.AppScript(_APP)
+    # Solara's own route for these fetches what it lacks from the network; ours is before it and has what there is.
+    assets = Mount(_CDN, app=StaticFiles(directory=solara.server.settings.assets.proxy_cache_dir))
+    return Starlette(
+        routes=[assets, *solara_starlette.routes],
+        lifespan=solara_starlette.lifespan,
+        middleware=[Middleware(Guard, port=port, token=token)],
+    )
+
+
+def _settle(settings: Any) -> None:
+    """Solara as an app of this machine."""
+    from evolora_mesa.view.app import stay_quiet
+
+    stay_quiet()
+    settings.main.mode = "production"
+    settings.kernel.cull_timeout = _LOST_TAB
+    settings.kernel.max_count = _MOST_SOCKETS
+    settings.theme.title = "Evolora-Mesa"
+    settings.theme.loader = "plain"
+    settings.theme.show_banner = False
+    warnings.filterwarnings("ignore", "Cookies with samesite=none")  # ours are for this address alone
+
+
+def _load_ahead(opening: Opening) -> None:
+    """Load what worlds are made of beside what pages are made of: both take seconds, and wait for the disk."""
+
+    def load() -> None:
+        from evolora_mesa.configfile import load_config
+        from evolora_mesa.view.hosts import shared_host
+
+        try:
+            import evolora_mesa.model
+            import evolora_mesa.view.picture
+
+            shared_host(load_config(opening.config))
+        except EvoloraError:
+            return  # the world says it, on its page
+
+    threading.Thread(target=load, name="load ahead", daemon=True).start()

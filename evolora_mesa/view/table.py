@@ -1,0 +1,84 @@
+"""A plain table, drawn by one widget: texts of the host, prompts among them, are put into it as text and never as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import ipyvuetify
+import solara
+import traitlets
+
+from evolora_mesa.errors import one_line
+
+__all__ = ["Column", "Row", "Table"]
+
+Tone = Literal["", "good", "bad", "soft"]
+_LONGEST: Final = 400  # characters of a cell
+
+
+class Column(NamedTuple):
+    """``kind``: ``text``, ``number`` (to the right), or ``code`` (what somebody else wrote, letter for letter)."""
+
+    title: str
+    kind: Literal["text", "number", "code"] = "text"
+
+
+class Row(NamedTuple):
+    """``id``: told when the row is clicked; `None` where there is nothing to choose."""
+
+    cells: tuple[str, ...]
+    id: int | None = None
+    tone: Tone = ""
+
+
+class TableWidget(ipyvuetify.VuetifyTemplate):
+    """The browser's side is in ``table.vue``."""
+
+    template_file = (__file__, "table.vue")
+
+    columns = traitlets.List().tag(sync=True)
+    rows = traitlets.List().tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Unicode("none").tag(sync=True)
+    clickable = traitlets.Bool(False).tag(sync=True)
+    on_click = traitlets.Callable(None, allow_none=True)
+
+    def vue_clicked(self, id: int) -> None:
+        if self.on_click is not None:
+            self.on_click(id)
+
+
+@solara.component
+def Table(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    on_click: Callable[[int], None] | None = None,
+    label: str = "table",
+    height: str = "none",
+) -> None:
+    """Rows under headings.
+
+    Args:
+        on_click: called with the id of the row that was clicked.
+        label: what it shows, for those who do not see it.
+        height: most of it, as in CSS; the rest is scrolled.
+    """
+    TableWidget.element(
+        columns=[{"title": column.title, "kind": column.kind} for column in columns],
+        rows=[_plain(row) for row in rows],
+        label=label,
+        height=height,
+        clickable=on_click is not None,
+        on_click=on_click,
+    )
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    cells = [text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in row.cells]
+    return {"cells": [_visible(text) for text in cells], "id": row.id, "tone": row.tone}
+
+
+def _visible(text: str) -> str:
+    """Lines stay lines; what would steer the reader's eye is shown as an escape."""
+    return "\n".join("".join(one_line(c) if not c.isspace() else " " for c in line) for line in text.split("\n"))

@@ -39,7 +39,8 @@ class Descent:
         first = np.searchsorted(moment, np.arange(len(at) + 1))
         begin, count = history.links_of
         descendant: Whole = np.flatnonzero(moment > 0)
-        current, credit = row[descendant], np.ones(len(descendant))
+        current: Whole = row[descendant]
+        credit: Reals = np.ones(len(descendant))
         done: list[tuple[Whole, Whole, Reals]] = []
         while len(descendant):
             limit = at[moment[descendant] - 1]
@@ -76,4 +77,6 @@ def _joined(descendant: Whole, current: Whole, credit: Reals, n: int) -> tuple[W
     """The same pairs once each, with the sum of their credits."""
     pairs: Whole
     pairs, place = np.unique(descendant * max(n, 1) + current, return_inverse=True)
-    return pairs // max(n, 1), pairs % max(n, 1), np.bincount(place.ravel(), credit, minlength=len(pairs))
+    total: Reals = np.zeros(len(pairs))
+    np.add.at(total, place.ravel(), credit)
+    return pairs // max(n, 1), pairs % max(n, 1), total

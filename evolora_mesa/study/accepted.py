@@ -24,6 +24,7 @@ import torch
 
 from evolora_mesa.config import MOST_MEMORY, WorldConfig
 from evolora_mesa.evolution.trial import Decision, Trial
+from evolora_mesa.ground import contracts_at
 from evolora_mesa.host import AdapterBank, HostService
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.streams import Streams
@@ -171,7 +172,8 @@ def watch_world(config: WorldConfig, seed: int, service: HostService, generation
 
 
 def _measure(model: EcologyModel, witness: _Witness, rng: random.Random) -> list[Accepted]:
-    """Child and parents on the same locked prompts, as the gate drew them: either parent's cells as often."""
+    """Child and parents on the same locked prompts, as the gate drew them: either parent's cells as often; by the
+    contracts that the child passed under, since a shift ends all trials."""
     found = []
     for decision, at_birth, adapters, generation in witness.seen:
         trial = decision.trial
@@ -187,7 +189,7 @@ def _measure(model: EcologyModel, witness: _Witness, rng: random.Random) -> list
             [slot for slot in bank.used_slots() for _ in tasks],
             tasks * (2 * len(adapters)),
             model.tasks,
-            model.contracts,
+            contracts_at(model.config, model.grid.families, generation),
             max_new_tokens=model.config.host.max_new_tokens,
         )
         newborn, *young_parents = marks.success.reshape(2 * len(adapters), -1).mean(1).tolist()[: len(adapters)]

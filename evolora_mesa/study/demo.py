@@ -93,7 +93,7 @@ def run_demo(
     if outcome == "output closed":
         return DemoResult(outcome, folder.path)
     _say(console, "Comparing with the frozen host on tasks that nobody has been paid for ...")
-    ground = Ground.of(world)
+    ground = Ground.of(world, model.tick)  # by the contracts that it ended under
     panels = draw_panels(ground, seed, per_cell_select=per_cell_select, per_cell_test=per_cell_test)
     candidates = [BARE, *(organelle.slot for organelle in model.organelles())]
     living = deploy(model.host, model.bank, candidates, ground, panels)

@@ -85,7 +85,7 @@ class InspectedOrganelle:
 
     Attributes:
         life: birth, acceptance and death, parents, operator.
-        children: ids and statuses, oldest first.
+        children: ids and what became of them, oldest first.
         alive: the rest is empty for the dead.
         confined: it must stay in its parents' cells.
         colony: its number; `None` without one.
@@ -122,7 +122,7 @@ def inspect(model: EcologyModel, id: int) -> InspectedOrganelle:
         life = model.phylogeny[id]
     except KeyError:
         raise RunError("no such organelle in this world", got=id, do="Choose one of the grid.") from None
-    children = tuple((record.id, record.status) for record in model.phylogeny if id in record.parents)
+    children = tuple((record.id, _fate(record)) for record in model.phylogeny if id in record.parents)
     organelle = next((one for one in model.agents if one.unique_id == id), None)
     if organelle is None:
         return InspectedOrganelle(model.tick, life, children)
@@ -142,6 +142,13 @@ def inspect(model: EcologyModel, id: int) -> InspectedOrganelle:
         spectra=_spectra(model, organelle),
         episodes=tuple(_episodes(model, organelle)),
     )
+
+
+def _fate(record: Record) -> str:
+    """What became of somebody, in a word or two."""
+    if not record.alive:
+        return record.cause
+    return "on trial" if record.status == "trial" else record.status
 
 
 def _entries(model: EcologyModel, organelle: Organelle) -> tuple[Entry, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Family", "Moment", "Tree", "family_of", "family_of_run", "kind_of", "lay_out", "moment"]
 
-_MOST_DRAWN: Final = 4000  # lives
+_MOST_DRAWN: Final = 2500  # lives; about a megabyte on the way to the browser
 
 
 class Family(NamedTuple):

@@ -7,10 +7,10 @@ when somebody asks, see `inspect`.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from evolora_mesa.economy.ledger import IntArray
+from evolora_mesa.economy.ledger import IntArray, Observer
 from evolora_mesa.workload import Shift
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ class Sheet(NamedTuple):
 class Notebook:
     """The last generations of one world. It holds no reference to the world."""
 
-    _of: WeakKeyDictionary[EcologyModel, Notebook] = WeakKeyDictionary()
+    _of: ClassVar[WeakKeyDictionary[EcologyModel, Notebook]] = WeakKeyDictionary()
 
     def __init__(self) -> None:
         self.sheets: deque[Sheet] = deque(maxlen=_SHEETS)
         self._transfers: list[Transfer] = []
-        self._before = None  # who looked at the ledger before us
+        self._before: Observer | None = None  # who looked at the ledger before us
 
     @classmethod
     def of(cls, model: EcologyModel) -> Notebook:

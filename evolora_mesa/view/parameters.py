@@ -145,7 +145,7 @@ def stops(parameter: Parameter, usual: float) -> tuple[float, ...]:
     low, high = parameter.low, parameter.high
     if parameter.kind == "whole" and high - low < _MOST_STOPS:
         found = {float(value) for value in range(math.ceil(low), math.floor(high) + 1)}
-    elif parameter.kind == "number" and high - low <= 1.0 and (usual == 0 or usual >= 0.05):
+    elif parameter.kind == "number" and high - low <= 1.0 and (usual == 0 or usual > 0.05):
         found = {round(low + (high - low) * step / 20, 6) for step in range(21)}
     else:
         centre = abs(usual) or (1.0 if parameter.kind == "number" else 4.0)

@@ -57,8 +57,8 @@ class Organelles:
 
     def place(self, id: int | None) -> int | None:
         """Row of an organelle; `None` when it does not live."""
-        found = np.flatnonzero(self.id == id) if id is not None else ()
-        return int(found[0]) if len(found) else None
+        found = np.flatnonzero(self.id == (NOBODY if id is None else id))
+        return int(found[0]) if found.size else None
 
 
 class TrialView(NamedTuple):
@@ -191,7 +191,8 @@ def _organelles(model: EcologyModel) -> Organelles:
     def whole(values: Iterator[int]) -> np.ndarray:
         return np.fromiter(values, np.int64, len(alive))
 
-    wins = model.history.wins[whole(o.slot for o in alive)].reshape(len(alive), len(model.grid.families), -1).sum(2)
+    shape = (len(alive), len(model.grid.families), model.grid.depths)
+    wins = model.history.wins[whole(o.slot for o in alive)].reshape(shape).sum(2)
     return Organelles(
         id=whole(o.unique_id for o in alive),
         lineage=whole(o.lineage for o in alive),

@@ -13,8 +13,9 @@ from evolora_mesa.host import FlatTrace, HostService, Request, TokenTrace
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["Said", "Token", "ask_slots", "room_of", "tokens_of"]
+__all__ = ["END", "Said", "Token", "ask_slots", "room_of", "tokens_of"]
 
+END: Final = "end of answer"  # how the token is told that ends one
 _OTHERS: Final = 3  # tokens that are told beside the one that was written
 _HALF_A_CHARACTER: Final = "\ufffd"
 
@@ -106,4 +107,4 @@ def _tokens(host: HostService, trace: FlatTrace, row: int) -> tuple[Token, ...]:
 
 def _alone(host: HostService, token: int) -> str:
     """A token as it is told beside another."""
-    return "end of answer" if bool(host.codec.stop[token]) else host.codec.decode([[token]])[0]
+    return END if bool(host.codec.stop[token]) else host.codec.decode([[token]])[0]

@@ -276,7 +276,12 @@ class Stage(Generic[World, Shot]):
                 callback()
             except Exception:
                 log.exception("a listener of the world failed")
-            over.wait(max(least, (time.thread_time() - began) / _LISTENER_SHARE))
+            over.wait(_rest(least, time.thread_time() - began))
+
+
+def _rest(least: float, spent: float) -> float:
+    """Seconds between two calls of a listener that took ``spent`` seconds of its thread's own time."""
+    return max(least, spent / _LISTENER_SHARE)
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""A plain table, drawn by one widget: texts of the host, prompts among them, are put into it as text and never as HTML."""
+"""A plain table, drawn by one widget. What the host wrote is put into it as text, never as HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import traitlets
 
 from evolora_mesa.errors import one_line
 
-__all__ = ["Column", "Row", "Table"]
+__all__ = ["Column", "Row", "Table", "Tone"]
 
 Tone = Literal["", "good", "bad", "soft"]
 _LONGEST: Final = 400  # characters of a cell
@@ -37,8 +37,8 @@ class TableWidget(ipyvuetify.VuetifyTemplate):
 
     template_file = (__file__, "table.vue")
 
-    columns = traitlets.List().tag(sync=True)
-    rows = traitlets.List().tag(sync=True)
+    columns: Any = traitlets.List().tag(sync=True)
+    rows: Any = traitlets.List().tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Unicode("none").tag(sync=True)
     clickable = traitlets.Bool(False).tag(sync=True)

@@ -10,14 +10,14 @@ import ipyvuetify
 import solara
 import traitlets
 
-from evolora_mesa.view.saying import Token
+from evolora_mesa.view.saying import END, Token
 from evolora_mesa.view.theme import Theme
 
 __all__ = ["UNSURE", "Tokens", "shade"]
 
 UNSURE: Final = 3.0  # nats of surprise that are shaded fully: one chance in twenty
 _STRONGEST: Final = 0.6  # of the shade, so that text on it can be read
-_ENDS: Final = "⏎"
+_MARK_OF_END: Final = "⏎"
 
 
 class TokensWidget(ipyvuetify.VuetifyTemplate):
@@ -47,7 +47,7 @@ def shade(log_probability: float, colour: str) -> str:
 
 def _shown(token: Token, theme: Theme) -> dict[str, Any]:
     return {
-        "text": _ENDS if token.ends else token.text,
+        "text": _MARK_OF_END if token.ends else token.text,
         "ends": token.ends,
         "shade": shade(token.log_probability, theme.bad),
         "told": _told(token),
@@ -55,14 +55,14 @@ def _shown(token: Token, theme: Theme) -> dict[str, Any]:
 
 
 def _told(token: Token) -> str:
-    what = "end of the answer" if token.ends else repr(token.text)
-    chance = math.exp(token.log_probability)
-    line = f"{what}: probability {chance:.3f}, log-probability {_signed(token.log_probability)} nats"
-    others = ", ".join(
-        f"{text if text == 'end of answer' else repr(text)} {chance:.3f}" for text, chance in token.others
+    """One token in words."""
+    what = END if token.ends else _quoted(token.text)
+    line = (
+        f"{what}: probability {math.exp(token.log_probability):.3f}, log-probability {token.log_probability:.2f} nats"
     )
-    return f"{line}; next likeliest: {others}" if others else line
+    others = ", ".join(f"{_quoted(text)} {chance:.3f}" for text, chance in token.others)
+    return (f"{line}; next likeliest: {others}" if others else line).replace(" -", " −")
 
 
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _quoted(text: str) -> str:
+    return f"“{text}”" if text != END else text

@@ -55,16 +55,16 @@ def draw(model: EcologyModel, family: str, depth: int, number: int) -> Task:
     return model.draw_task(Pool.LIVE, cell_of(model, family, depth), rng)
 
 
-def question_of(task: Task) -> str:
+def question_of(prompt: str) -> str:
     """The part of a prompt that people write: without the line that every answer follows."""
-    return task.prompt.removesuffix(ANSWER_CUE)
+    return prompt.removesuffix(ANSWER_CUE)
 
 
 def prompt_of(question: str, task: Task | None) -> tuple[str, Task | None]:
     """What is put to the host, and the task that it is; `None` when the question is no longer the drawn one."""
-    if task is not None and question == question_of(task):
+    if task is not None and question == question_of(task.prompt):
         return task.prompt, task
-    return question.rstrip().removesuffix(ANSWER_CUE) + ANSWER_CUE, None
+    return question_of(question.rstrip()) + ANSWER_CUE, None
 
 
 def cell_of(model: EcologyModel, family: str, depth: int) -> int:
@@ -89,16 +89,16 @@ def check(model: EcologyModel, prompt: str) -> None:
     Raises:
         HostError: the prompt says nothing, is too long, or has characters that the host has no token for.
     """
-    question = prompt.removesuffix(ANSWER_CUE)
+    question = question_of(prompt)
     if not question.strip():
         raise HostError("the prompt is empty", do="Type one, or draw one from a cell.")
     if len(prompt) > _MOST_CHARACTERS:
         expected = f"at most {_MOST_CHARACTERS} characters"
         raise HostError("the prompt is too long", expected=expected, got=len(prompt), do="Shorten it.")
     codec = model.host.codec
-    characters = sorted(set(question) - set(" \t\r\n"))
+    characters = sorted(set(question) - set(" \n"))
     known = codec.decode(codec.encode(characters))
-    strange = [character for character, text in zip(characters, known, strict=True) if not text.strip()]
+    strange = [character for character, text in zip(characters, known, strict=True) if not text]
     if strange:
         raise HostError(
             "the host has no token for some characters", got=" ".join(strange), do="Take them out of the prompt."

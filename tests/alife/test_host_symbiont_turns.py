@@ -21,8 +21,11 @@ from evolora_mesa.alife.host_symbiont.turns import Draws, draw, update
 
 def _loop(tenants: np.ndarray, draws: Draws, rules: Rules) -> tuple[np.ndarray, int, int]:
     """The rules as prose tells them: tenants afterwards (ids aside), child hosts, symbionts born."""
-    cells = [[dict(zip(("v", "p", "g"), tenants[k, :3, c].tolist(), strict=True)) for k in (0, 1)] for c in range(tenants.shape[2])]
-    for cell, (_, symbiont) in enumerate(cells):
+    cells = [
+        [dict(zip(("v", "p", "g"), tenants[k, :3, c].tolist(), strict=True)) for k in (0, 1)]
+        for c in range(tenants.shape[2])
+    ]
+    for cell in range(len(cells)):
         if tenants[SYMBIONT, ID, cell] < 0:
             cells[cell][1] = None
 
@@ -78,7 +81,12 @@ def _world(rng: np.random.Generator, cells: int, *, hot: bool) -> np.ndarray:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=some.integers(0, 10**6), cells=some.integers(2, 60), hot=some.booleans(), vertical=some.sampled_from([0.0, 0.5, 1.0]))
+@given(
+    seed=some.integers(0, 10**6),
+    cells=some.integers(2, 60),
+    hot=some.booleans(),
+    vertical=some.sampled_from([0.0, 0.5, 1.0]),
+)
 def test_hosts_that_act_at_once_are_hosts_that_act_one_after_the_other(seed, cells, hot, vertical):
     rng = np.random.default_rng(seed)
     tenants, rules = _world(rng, cells, hot=hot), Rules()

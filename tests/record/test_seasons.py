@@ -119,5 +119,5 @@ def test_the_report_tells_of_transfer_and_of_what_is_not_known() -> None:
     turn = Turn(11, (("season", {}),), 0.8, 0.56, 7, 140, -0.0333, math.nan, (2, 1, 2))
     table = carried_over((turn, turn._replace(generations=None, episodes=None, backward=0.05)))
     assert isinstance(table, Table)
-    assert table.rows[0][1:] == ("80.0 %", "56.0 %", "140", "−3.3", "–", "2", "1", "2")
-    assert table.rows[1][3] == "not yet" and table.rows[1][5] == "+5.0"
+    assert table.rows[0][1:] == ("contracts shifted", "80.0 %", "56.0 %", "7", "140", "−3.3", "–", "2", "1", "2")
+    assert table.rows[1][4:6] == ("not yet", "not yet") and table.rows[1][7] == "+5.0"

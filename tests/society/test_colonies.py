@@ -446,7 +446,7 @@ def test_distilling_teaches_what_the_colony_answered(petri: HostService) -> None
     from evolora_mesa.society.charter import open_audition
     from evolora_mesa.society.colony import Lesson
 
-    model = quiet_world(petri, **{"society.colonies.epochs": 80})
+    model = quiet_world(petri, **{"society.colonies.epochs": 20})
     colony = founded(model, (0, 1))
     model.ledger.transfer(model.sun, colony.pot, 20.0, "gift")
     colony.lessons = [Lesson(*lesson) for lesson in with_lessons(model)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+import torch
 from colony_world import auditioning, founded, quiet_world, told
 from world_fixtures import at_home, enrich, live
 
@@ -14,7 +17,7 @@ from evolora_mesa.society.funding import can_begin, can_go_on, ceiling
 from evolora_mesa.society.ladder import FEWEST_LESSONS, teaching_tokens
 from evolora_mesa.study.lanes import train_lanes
 
-FAMILIES = ("logic", "string.sort", "code.format")
+FAMILIES = ("logic", "string.sort", "word.count", "code.format")  # the last is paid in the style of the second
 OPEN = {
     "tasks.families": list(FAMILIES),
     "population.initial": 3,
@@ -27,27 +30,29 @@ OPEN = {
     "society.colonies.window": 16,
     "society.colonies.episodes": 6,
 }
+Weights = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 
 @pytest.fixture(scope="module")
-def specialists(petri: HostService) -> list[dict[str, object]]:
-    """Weights of an adapter for each family, trained by reward."""
+def specialists(petri: HostService) -> dict[str, Weights]:
+    """An adapter for each family, trained by reward."""
     model = quiet_world(petri, **OPEN)
     slots = model.bank.allocate(len(FAMILIES), 4, model.weights_generator)
     lanes = [[(family, 1), (family, 2)] for family in FAMILIES]
     settings = PlasticityConfig()
     train_lanes(petri, model.bank, slots, lanes, model.tasks, model.contracts, settings, episodes=320, rows=16, seed=0)
-    return [dict(model.bank.read(slot)) for slot in slots.tolist()]
+    return {family: model.bank.read(slot) for family, slot in zip(FAMILIES, slots.tolist(), strict=True)}
 
 
-def planted(petri: HostService, specialists: list[dict[str, object]], **settings: object) -> EcologyModel:
-    """A world of three specialists that know what each can do."""
-    model = quiet_world(petri, **{**OPEN, **settings})
-    for family, (organelle, weights) in enumerate(zip(model.organelles(), specialists, strict=True)):
-        model.bank.write(organelle.slot, weights)  # type: ignore[arg-type]
-        for other in range(len(FAMILIES)):
-            for cell in (2 * other, 2 * other + 1):
-                at_home(model, organelle, cell, success=0.9 if other == family else 0.1)
+def planted(
+    petri: HostService, specialists: dict[str, Weights], families: Sequence[str], **settings: object
+) -> EcologyModel:
+    """A world of three specialists, who know what each can do."""
+    model = quiet_world(petri, **{**OPEN, "tasks.families": list(families), **settings})
+    for place, (organelle, family) in enumerate(zip(model.organelles(), families, strict=True)):
+        model.bank.write(organelle.slot, specialists[family])
+        for cell in range(2 * len(families)):
+            at_home(model, organelle, cell, success=0.9 if cell // 2 == place else 0.1)
     return model
 
 
@@ -63,25 +68,23 @@ def purposes(colony: Colony, model: EcologyModel, generations: int) -> list[str]
     return seen
 
 
-def test_a_third_specialist_joins_because_the_team_does_better_with_it(
-    petri: HostService, specialists: list[dict[str, object]]
+@pytest.mark.parametrize(("third", "helps"), [("word.count", True), ("code.format", False)])
+def test_a_third_specialist_joins_where_the_team_does_better_with_it(
+    petri: HostService, specialists: dict[str, Weights], third: str, helps: bool
 ) -> None:
-    model = planted(petri, specialists, **{"society.colonies.ladder": False})
+    families = (*FAMILIES[:2], third)
+    model = planted(petri, specialists, families, **{"society.colonies.ladder": False})
     colony = founded(model, (0, 1), mode="skill", cells=range(6))
     enrich_pot(model, colony)
-    for _ in range(20):
-        model.step()
-        if told(model, "colony_joined"):
-            break
-    assert colony.members == [organelle.unique_id for organelle in model.organelles()]
-    [joined] = told(model, "colony_joined")
-    assert joined["right"] > joined["rival_right"]
+    live(model, 5)
+    assert len(colony.members) == 2 + helps
+    assert colony.tried == "expansion"
 
 
 def test_a_colony_becomes_one_adapter_that_was_taught_its_own_paid_answers(
-    petri: HostService, specialists: list[dict[str, object]]
+    petri: HostService, specialists: dict[str, Weights]
 ) -> None:
-    model = planted(petri, specialists, **{"society.colonies.size": 2})
+    model = planted(petri, specialists, FAMILIES[:3], **{"society.colonies.size": 2})
     colony = founded(model, (0, 1), mode="skill", cells=range(4))
     taught = 0.0
     for _ in range(40):

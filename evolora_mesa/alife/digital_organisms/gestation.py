@@ -91,12 +91,13 @@ def _live(organisms: Organisms, genome: NDArray[np.int8], child: NDArray[np.int8
     organisms.memory[0, :size] = genome
     cpu[0, INPUT : INPUT + 3] = _INPUTS
     cpu[0, LENGTH] = cpu[0, COPIED] = size
-    return _divide_once(organisms, child, _VALUES, _NO_RESOURCES, size, seeded(0))
+    return _divide_once(organisms, 0, child, _VALUES, _NO_RESOURCES, size, seeded(0))
 
 
 @kernel
 def _divide_once(
     organisms: Organisms,
+    row: int,
     child: NDArray[np.int8],
     values: NDArray[np.float64],
     levels: NDArray[np.float64],
@@ -104,13 +105,13 @@ def _divide_once(
     chance: NDArray[np.int64],
 ) -> int:
     cpu, memory, marks, stacks = organisms.cpu, organisms.memory, organisms.marks, organisms.stacks
-    begin(cpu, marks, stacks, organisms.bonus, organisms.uptake, 0, size)
-    while cpu[0, AGE] < _LIFESPAN * size:
-        happens = execute(cpu, memory, marks, stacks, 0, 0.0, chance)
+    begin(cpu, marks, stacks, organisms.bonus, organisms.uptake, row, size)
+    while cpu[row, AGE] < _LIFESPAN * size:
+        happens = execute(cpu, memory, marks, stacks, row, 0.0, chance)
         if happens == PUTS_OUT:
-            reward(cpu, organisms.bonus, organisms.uptake, 0, values, levels, 0.0, 0.0)
-        elif happens == DIVIDES and grant(cpu, marks, 0) >= 0:
-            length = copy_child(cpu, memory, 0, child)
-            renew(cpu, marks, stacks, organisms.merit, organisms.bonus, organisms.uptake, 0)
+            reward(cpu, organisms.bonus, organisms.uptake, row, values, levels, 0.0, 0.0)
+        elif happens == DIVIDES and grant(cpu, marks, row) >= 0:
+            length = copy_child(cpu, memory, row, child)
+            renew(cpu, marks, stacks, organisms.merit, organisms.bonus, organisms.uptake, row)
             return length
     return -1

@@ -121,46 +121,53 @@ def advance(
         row = pick(tree, chance)
         happens = execute(cpu, memory, marks, stacks, row, rules.copy_mutation, chance)
         if happens == PUTS_OUT:
-            before = uptake[row].sum()
             task = reward(cpu, bonus, uptake, row, values, levels, rules.fraction, rules.most)
             if task >= 0:
-                note(events, REWARD, int(cpu[row, ID]), task, 0, 0, 0, uptake[row].sum() - before)
+                at = note(events, int(cpu[row, ID]), uptake[row, task])
+                facts[at, 0], facts[at, 2] = REWARD, task
         elif happens == DIVIDES:
             copied = grant(cpu, marks, row)
             if copied >= 0:
                 length = copy_child(cpu, memory, row, events.child)
                 length = mutate(events.child, length, rules.insertion, rules.deletion, chance)
-                before, old_phenotype, old_niche = merit[row], int(cpu[row, PHENOTYPE]), int(cpu[row, NICHE])
+                before = merit[row]
+                at = note(events, int(cpu[row, ID]), 0.0)
+                facts[at, 0], facts[at, 4], facts[at, 5] = DIVISION, cpu[row, PHENOTYPE], cpu[row, NICHE]
                 renew(cpu, marks, stacks, merit, bonus, uptake, row)
                 weigh(tree, row, merit[row])
-                phenotype, niche = int(cpu[row, PHENOTYPE]), int(cpu[row, NICHE])
-                gained = merit[row] - before
-                note(events, DIVISION, int(cpu[row, ID]), phenotype, niche, old_phenotype, old_niche, gained)
+                facts[at, 2], facts[at, 3] = cpu[row, PHENOTYPE], cpu[row, NICHE]
+                events.amounts[at] = merit[row] - before
                 bear(organisms, rules, events, row, length, copied, now, chance)
         if cpu[row, AGE] >= rules.lifespan * cpu[row, LENGTH]:
-            die(cpu, merit, tree, events, row, 1)
+            at = die(cpu, merit, tree, events, row)
+            facts[at, 2] = 1
     return instructions
 
 
 @kernel
-def note(events: Events, what: int, uid: int, first: int, second: int, third: int, fourth: int, amount: float) -> None:
-    """Write an event down."""
-    facts, at = events.facts, int(events.counts[_USED])
-    facts[at, 0], facts[at, 1], facts[at, 2] = what, uid, first
-    facts[at, 3], facts[at, 4], facts[at, 5] = second, third, fourth
-    events.amounts[at] = amount
+def note(events: Events, uid: int, amount: float) -> int:
+    """A new row of events; what happened, and its particulars, are the caller's to write.
+
+    They are no arguments, for numba would compile this anew for every constant among them.
+    """
+    at = int(events.counts[_USED])
     events.counts[_USED] = at + 1
+    events.facts[at, 1] = uid
+    events.amounts[at] = amount
+    return at
 
 
 @kernel
 def die(
-    cpu: NDArray[np.int64], merit: NDArray[np.float64], tree: NDArray[np.float64], events: Events, row: int, of_age: int
-) -> None:
-    """Leave cell ``row`` empty."""
-    note(events, DEATH, int(cpu[row, ID]), of_age, 0, 0, 0, -merit[row])
+    cpu: NDArray[np.int64], merit: NDArray[np.float64], tree: NDArray[np.float64], events: Events, row: int
+) -> int:
+    """Leave cell ``row`` empty; the row of the event, for its cause."""
+    at = note(events, int(cpu[row, ID]), -merit[row])
+    events.facts[at, 0], events.facts[at, 2] = DEATH, 0
     cpu[row, ID] = -1
     merit[row] = 0.0
-    weigh(tree, row, 0.0)
+    weigh(tree, row, merit[row])
+    return at
 
 
 @kernel
@@ -193,7 +200,7 @@ def bear(
         cell = across * rules.height + along
     ancestor, share = int(cpu[parent, ID]), merit[parent]
     if cpu[cell, ID] >= 0:
-        die(cpu, merit, tree, events, cell, 0)
+        die(cpu, merit, tree, events, cell)
     for fact in (GENERATION, PHENOTYPE, NICHE, GESTATION, EXECUTED):
         cpu[cell, fact] = cpu[parent, fact]
     child, first = int(events.counts[_NEXT_ID]), int(events.counts[_WRITTEN])
@@ -204,7 +211,10 @@ def bear(
     cpu[cell, ID], cpu[cell, BORN] = child, now
     cpu[cell, LENGTH], cpu[cell, COPIED] = length, copied
     settle(organisms, cell, events.child, length, share, chance)
-    note(events, BIRTH, child, ancestor, first, int(cpu[cell, PHENOTYPE]), int(cpu[cell, NICHE]), share)
+    at = note(events, child, share)
+    facts = events.facts
+    facts[at, 0], facts[at, 2], facts[at, 3] = BIRTH, ancestor, first
+    facts[at, 4], facts[at, 5] = cpu[cell, PHENOTYPE], cpu[cell, NICHE]
 
 
 @kernel

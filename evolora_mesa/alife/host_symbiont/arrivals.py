@@ -75,7 +75,7 @@ def settle(arrivals: Arrivals, tenants: np.ndarray) -> Settlement:
 
 
 def victims(arrivals: Arrivals, settlement: Settlement, tenants: np.ndarray) -> np.ndarray:
-    """``[2, 4, child hosts]`` whom each child host replaced: the tenants from before, or those who came just before it."""
+    """``[2, 4, child hosts]`` whom each child host replaced: the tenants from before, or who came just before it."""
     hosts = np.flatnonzero(arrivals.hosts)
     cell = arrivals.cell
     second = (hosts > 0) & (cell[hosts] == cell[hosts - 1])

@@ -113,10 +113,12 @@ def _spatial(vertical: float) -> Target:
     """Neighbours only minus anywhere. The paper's claim at VT 0.7 does not show in runs this short: reported."""
     low, high, found = _SPATIAL[vertical]
     means = [
-        np.mean([
-            _figure(run({**_NEUTRAL, "vertical": vertical, "spatial": spatial}, seed=seed), "value")
-            for seed in range(_SEEDS)
-        ])
+        np.mean(
+            [
+                _figure(run({**_NEUTRAL, "vertical": vertical, "spatial": spatial}, seed=seed), "value")
+                for seed in range(_SEEDS)
+            ]
+        )
         for spatial in (True, False)
     ]
     return Target(

@@ -45,8 +45,8 @@ def specialisation(work: ArrayLike) -> tuple[float, float]:
 def nodf(present: ArrayLike) -> float:
     """Nestedness by overlap and decreasing fill, 0 to 100.
 
-    Over all pairs of rows, and all pairs of columns: 0 if both have as many, else the share of the smaller one's entries
-    that the larger one has too, in per cent.
+    Over all pairs of rows, and all pairs of columns: 0 if both have as many, else the share of the smaller one's
+    entries that the larger one has too, in per cent.
 
     Args:
         present: ``(agents, tasks)`` of true and false.

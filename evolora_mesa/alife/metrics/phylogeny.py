@@ -24,7 +24,7 @@ __all__ = ["Distances", "Lineages", "Tree", "founders_per_agent", "lineages", "m
 
 
 class Distances(NamedTuple):
-    """Distances between pairs of living taxa of one root, in edges: their mean (MPD) and variance (VPD)."""
+    """Distances between pairs of living taxa of one root, in edges: mean (MPD) and sample variance (VPD)."""
 
     mean: float
     variance: float
@@ -66,7 +66,8 @@ class Tree:
             needed[front] = True
         row = np.flatnonzero(needed)
         parent = np.where(above[row] >= 0, np.searchsorted(row, above[row]), -1)
-        return cls(parent, _depths(parent), agents[row] > 0, row, agents[row])
+        depth = _along(parent, (parent >= 0)[:, None])[:, 0]
+        return cls(parent, depth, agents[row] > 0, row, agents[row])
 
     @property
     def diversity(self) -> int:
@@ -84,8 +85,8 @@ class Tree:
         pairs, first, second = apart.sum(axis=0)
         if pairs < 0.5:
             return Distances(math.nan, math.nan)
-        mean = first / pairs
-        return Distances(float(mean), max(float(second / pairs - mean**2), 0.0))
+        variance = (second - first**2 / pairs) / (pairs - 1) if pairs > 1 else math.nan
+        return Distances(float(first / pairs), max(float(variance), 0.0))
 
     def mrca(self) -> int | None:
         """The last common ancestor of the living; None when they have several roots, or nobody lives."""
@@ -100,30 +101,31 @@ class Tree:
         return math.nan if node is None else float(self.depth[node])
 
     def sackin(self) -> int:
-        """Sackin's index: edges from each leaf up to the last common ancestor, or to its root when there is none."""
-        node = self.mrca()
-        leaf = np.bincount(self.parent[self.parent >= 0], minlength=len(self.parent)) == 0
-        return int((self.depth[leaf] - (0 if node is None else self.depth[node])).sum())
+        """Sackin's index: over the living taxa, how many branchings lie above each."""
+        branching = self._children() > 1
+        above = np.where(self.parent >= 0, branching[np.maximum(self.parent, 0)], 0)
+        return int(_along(self.parent, above[:, None])[self.living].sum())
 
     def colless_like(self) -> float:
-        """Colless-like index: sum over nodes of the mean deviation from the median of their children's sizes.
+        """Colless-like index: sum over branchings of the mean distance of their branches' sizes from the median one.
 
-        A subtree's size is the sum over its nodes of ln(e + number of children).
+        A branch's size is the sum over its nodes of ln(e + number of children); nodes with one child are passed over.
         """
-        children = np.bincount(self.parent[self.parent >= 0], minlength=len(self.parent))
-        size = self._summed(np.log(math.e + children)[:, None])[:, 0]
+        children = self._children()
+        size = self._summed(np.where(children == 1, 0.0, np.log(math.e + children))[:, None])[:, 0]
         inner = np.flatnonzero(self.parent >= 0)
-        order = inner[np.lexsort((size[inner], self.parent[inner]))]
+        order = inner[np.lexsort((size[inner], self.parent[inner]))]  # by parent, then by size
         begin = np.cumsum(children) - children
-        splits = np.flatnonzero(children > 1)
-        middle = (
-            size[order][begin[splits] + (children[splits] - 1) // 2]
-            + size[order][begin[splits] + children[splits] // 2]
-        ) / 2
-        median = np.zeros(len(self.parent))
-        median[splits] = middle
-        off = np.where(children[self.parent[order]] > 1, np.abs(size[order] - median[self.parent[order]]), 0.0)
-        return float((off / children[self.parent[order]]).sum())
+        split = np.flatnonzero(children > 1)
+        low, high = begin[split] + (children[split] - 1) // 2, begin[split] + children[split] // 2
+        median = np.full(len(children), np.nan)
+        median[split] = (size[order[low]] + size[order[high]]) / 2
+        above = self.parent[order]
+        off = np.abs(size[order] - median[above]) / children[above]
+        return float(off[children[above] > 1].sum())
+
+    def _children(self) -> Whole:
+        return np.bincount(self.parent[self.parent >= 0], minlength=len(self.parent))
 
     def _summed(self, values: Reals) -> Reals:
         """Sums over each node and all nodes below it; ``(k, columns)``."""
@@ -142,16 +144,6 @@ def _pair_sums(below: Reals, depth: Reals) -> Reals:
     far, square = first - count * depth, second - 2 * depth * first + count * depth**2
     both = (far**2 - square) / 2  # sum of x y over pairs
     return np.stack([count * (count - 1) / 2, (count - 1) * far, (count - 1) * square + 2 * both], axis=1)
-
-
-def _depths(parent: Whole) -> Whole:
-    """Edges up to the root, by doubling pointers."""
-    steps = (parent >= 0).astype(int)
-    above = np.where(parent < 0, np.arange(len(parent)), parent)
-    while (above != (further := above[above])).any():
-        steps = steps + steps[above]
-        above = further
-    return steps
 
 
 # ---------------------------------------------------------------- lineages
@@ -192,11 +184,10 @@ def lineages(log: EventLog) -> Lineages:
     return Lineages(float(length), float(mutations), float(changes / length) if length else math.nan)
 
 
-def _along(major: Whole, steps: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Sums of ``steps`` from the founder down to each agent, by doubling pointers."""
-    total = steps.astype(np.int64)
-    above = np.where(major < 0, np.arange(len(major)), major)
-    total[major < 0] = 0
+def _along(parent: Whole, steps: Whole | NDArray[np.bool_]) -> Whole:
+    """Sums of ``steps``, ``(k, columns)``, from below the root down to each, by doubling pointers."""
+    total = np.where((parent >= 0)[:, None], steps, 0)
+    above = np.where(parent < 0, np.arange(len(parent)), parent)
     while (above != (further := above[above])).any():
         total = total + total[above]
         above = further

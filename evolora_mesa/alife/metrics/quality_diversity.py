@@ -6,13 +6,15 @@ Pugh, Soros & Stanley, "Quality Diversity" (2016); the figures are those of pyri
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from evolora_mesa.alife.log import EventLog
 
 __all__ = ["QualityDiversity", "quality_diversity"]
+
+_BINS: Final = 10  # per dimension
 
 
 class QualityDiversity(NamedTuple):
@@ -35,12 +37,12 @@ class QualityDiversity(NamedTuple):
 
 
 def quality_diversity(
-    log: EventLog, *, bins: int | tuple[int, ...] = 10, offset: float = 0.0
+    log: EventLog, *, bins: int | tuple[int, ...] | None = None, offset: float = 0.0
 ) -> QualityDiversity | None:
     """Fill a grid with everybody of all snapshots who has a descriptor and a fitness.
 
     Args:
-        bins: per dimension of the descriptor, which is in [0, 1].
+        bins: per dimension of the descriptor, which is in [0, 1]; what the run says, else 10.
         offset: the least fitness that there can be.
 
     Returns:
@@ -55,7 +57,8 @@ def quality_diversity(
     known = np.isfinite(behaviour).all(axis=1) & np.isfinite(fitness)
     if not known.any():
         return None
-    sizes = (bins,) * len(names) if isinstance(bins, int) else bins
+    bins = bins or log.run.get("bins", _BINS)
+    sizes = (bins,) * len(names) if isinstance(bins, int) else tuple(bins)
     place = np.clip((behaviour[known] * sizes).astype(int), 0, np.array(sizes) - 1)
     cell = np.ravel_multi_index(tuple(place.T), sizes)
     cells = math.prod(sizes)

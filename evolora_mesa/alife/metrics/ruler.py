@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evolora_mesa.alife.history import Clock, History, Reals
+from evolora_mesa.alife.history import Clock, History, Reals, Whole
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.metrics.activity import Waves, classify, new_activity, threshold
 from evolora_mesa.alife.metrics.census import Census
@@ -128,7 +128,7 @@ class Subject:
         return modes(self.history, filter=self.filter, resolution=self.resolution)
 
     @cached_property
-    def new(self) -> tuple[Reals, Reals] | None:
+    def new(self) -> tuple[Reals, Whole] | None:
         """New activity and number of adaptive components; None before a0 is known."""
         return None if self.least is None else new_activity(self.waves, self.least)
 

@@ -1,4 +1,4 @@
-"""NK landscapes: every site's worth depends on itself and on its K neighbours (Kauffman & Levin 1987; Kauffman 1993)."""
+"""NK landscapes: a site's worth depends on itself and on its K neighbours (Kauffman & Levin 1987; Kauffman 1993)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Landscape:
         flat, places = self.table.ravel(), self._windows(genomes)
         here, loss = flat[places], np.zeros(places.shape)
         for step in range(self.epistasis + 1):
-            loss += np.roll(flat[places ^ (1 << step)] - here, step, axis=1)  # windows that hold a site as their step-th
+            loss += np.roll(
+                flat[places ^ (1 << step)] - here, step, axis=1
+            )  # windows that hold a site as their step-th
         return loss < 0.0
 
     def optima(self) -> np.ndarray:

@@ -80,18 +80,15 @@ def _config(facts: RunFacts) -> WorldConfig:
         raise ConfigError(first["msg"], where=where) from error
 
 
-def _styles(config: WorldConfig, facts: RunFacts) -> dict[tuple[int, int], str]:
-    """The paid style of every cell, by family and depth from 0."""
-    from evolora_mesa.tasks import Contracts
+def _styles(config: WorldConfig, facts: RunFacts) -> dict[Choice, str]:
+    """What the cell of every choice paid for when that was given."""
+    from evolora_mesa.ground import contracts_at
 
-    cells = {name.rpartition(":"): style for name, style in config.tasks.cell_styles.items()}
-    contracts = Contracts(
-        config.tasks.styles, {(family, int(depth)): style for (family, _, depth), style in cells.items()}
-    )
     return {
-        (row, depth): contracts.style(family, depth + 1)
-        for row, family in enumerate(facts.families)
-        for depth in range(facts.depths)
+        choice: contracts_at(config, facts.families, choice.generation).style(
+            facts.families[choice.family], choice.depth + 1
+        )
+        for choice in facts.choices
     }
 
 
@@ -141,11 +138,9 @@ def _fingerprint(meta: Mapping[str, str]) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _pairs(
-    choices: Sequence[Choice], texts: Sequence[str] | None, styles: Mapping[tuple[int, int], str]
-) -> tuple[Beside, ...]:
+def _pairs(choices: Sequence[Choice], texts: Sequence[str] | None, styles: Mapping[Choice, str]) -> tuple[Beside, ...]:
     return tuple(
-        _beside(choice, None if texts is None else texts[place], styles.get((choice.family, choice.depth), ""))
+        _beside(choice, None if texts is None else texts[place], styles.get(choice, ""))
         for place, choice in enumerate(choices)
     )
 

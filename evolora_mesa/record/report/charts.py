@@ -40,6 +40,7 @@ def lines(
     as_percent: bool = False,
     from_zero: bool = False,
     reference: tuple[float, str] | None = None,
+    marks: Sequence[int] = (),
     caption: str = "",
 ) -> Picture | None:
     """A chart of lines; none when there is nothing to draw.
@@ -48,12 +49,13 @@ def lines(
         unit: name and unit of the upright axis.
         from_zero: the axis begins there; shares always do.
         reference: a value to compare with, and its name.
+        marks: generations in which the world changed.
     """
     drawn = [line for line in drawn if np.isfinite(line.values).any()]
     if not drawn:
         return None
-    marks = [] if reference is None else [reference[0]]
-    known = np.concatenate([line.values[np.isfinite(line.values)] for line in drawn] + [np.array(marks)])
+    compared = [] if reference is None else [reference[0]]
+    known = np.concatenate([line.values[np.isfinite(line.values)] for line in drawn] + [np.array(compared)])
     low = min(float(known.min()), 0.0) if from_zero or as_percent else float(known.min())
     high = float(known.max())
     if (as_percent and high > _MOST_OF_IT) or low == high == 0.0:
@@ -66,6 +68,9 @@ def lines(
     if reference is not None:
         down = frame.at(x.low, reference[0])[1]
         parts.append(f'<path class="reference" d="M{frame.left:.1f} {down:.1f}H{frame.right:.1f}"/>')
+    for mark in marks:
+        across = frame.at(mark, y.low)[0]
+        parts.append(f'<path class="mark" d="M{across:.1f} {frame.top:.1f}V{frame.bottom:.1f}"/>')
     binned = [_binned(line) for line in drawn]
     for line, (places, values) in reversed(list(zip(drawn, binned, strict=True))):  # the first lies on top
         parts.append(f'<path class="line {line.style}" d="{frame.path(places, values)}"/>')
@@ -80,6 +85,8 @@ def lines(
     write = percent if as_percent else number
     parts += _strips(frame, drawn, binned, write)
     told = _told(title, drawn, write)
+    if marks:
+        caption = f"{caption} Upright lines: the world changed.".lstrip()
     keys = tuple(Key(line.label, f"line {line.style}") for line in drawn) if len(drawn) > 1 else ()
     return Picture(title, svg(frame.width, frame.height, parts, told), told, keys, caption=caption)
 

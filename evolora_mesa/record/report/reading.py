@@ -338,7 +338,8 @@ def _niches(store: RunStore) -> tuple[Niche, ...]:
 
 def _choices(store: RunStore) -> tuple[Choice, ...]:
     """By cell, the best of those who still live, and its latest episode there whether it was right or not."""
-    first = max(store.generation - _RECENT + 1, 1)
+    shifted = next(store.rows("SELECT MAX(generation) FROM events WHERE kind = 'season'"))[0] or 1
+    first = max(store.generation - _RECENT + 1, shifted)  # what was paid for before a shift says nothing now
     query = """
         SELECT family, depth, organelle, SUM(success), COUNT(*), MAX(generation) FROM episodes
         WHERE generation >= ? AND organelle IN (SELECT id FROM organelles WHERE generation = ?) GROUP BY 1, 2, 3"""

@@ -27,7 +27,7 @@ from evolora_mesa.record.report.document import (
 )
 from evolora_mesa.record.report.maps import CIVIDIS, MAGMA, VIRIDIS, Shades, by_depth, over_time
 from evolora_mesa.record.report.outcome import outcome, tiles, told_ending
-from evolora_mesa.record.report.pieces import figure_line, shown
+from evolora_mesa.record.report.pieces import changes_of, figure_line, shown
 from evolora_mesa.record.report.reading import RunFacts
 from evolora_mesa.record.report.selection import archive, gate, lineage, merges
 from evolora_mesa.record.report.society import society
@@ -99,6 +99,7 @@ def _life(facts: RunFacts) -> Section:
             [figure_line(facts, "mean_roi", "mean ROI", "s0")],
             unit="energy earned / energy spent",
             reference=(1.0, "a living"),
+            marks=changes_of(facts),
             caption="Mean over the organelles alive. Above 1 they grow richer, below 1 poorer.",
         ),
         lines(
@@ -110,6 +111,7 @@ def _life(facts: RunFacts) -> Section:
             ],
             unit="share of answers",
             as_percent=True,
+            marks=changes_of(facts),
             caption="Right and in the style that the cell pays for. The reward also counts, for less, right answers in "
             "another style.",
         ),
@@ -121,6 +123,7 @@ def _life(facts: RunFacts) -> Section:
             ],
             unit="organelles",
             from_zero=True,
+            marks=changes_of(facts),
         ),
     )
     about = "How the organelles fared, generation by generation."

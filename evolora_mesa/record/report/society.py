@@ -12,30 +12,21 @@ from evolora_mesa.record.report.bars import Bar, bars
 from evolora_mesa.record.report.charts import Line, lines
 from evolora_mesa.record.report.document import Block, Figures, Picture, Section, Table, number, percent, points
 from evolora_mesa.record.report.outcome import counted, finite
-from evolora_mesa.record.report.pieces import figure_line
+from evolora_mesa.record.report.pieces import changes_of, figure_line
 from evolora_mesa.record.report.reading import RunFacts
-from evolora_mesa.record.report.seasons import carried_over
+from evolora_mesa.record.report.seasons import seasons
 from evolora_mesa.record.report.social_facts import ColonyLife, Routed
 
 __all__ = ["society"]
 
 _MOST_COLONIES: Final = 24  # in the table; all are in the store
-_BEFORE: Final = 4  # generations that a change of the world is held against
-_RECOVERED: Final = 0.9  # of the success before
 _DOUBT: Final = 2.0  # failures that every success is held against, as where elites are chosen
 _RUNGS: Final = ("ensemble", "fused", "distilled")
-_CHANGES: Final = {
-    "season": "contracts shifted",
-    "families_left": "families left",
-    "families_came": "families came back",
-    "winter_began": "winter began",
-    "winter_ended": "winter ended",
-}
 
 
 def society(facts: RunFacts) -> tuple[Section, ...]:
     """The sections that there is something to tell in."""
-    makers = (_colonies, _hints, _policies, _skills, _router, _orchestrator, _seasons, _judge)
+    makers = (_colonies, _hints, _policies, _skills, _router, _orchestrator, seasons, _judge)
     return tuple(section for make in makers if (section := make(facts)) is not None)
 
 
@@ -226,10 +217,16 @@ def _router(facts: RunFacts) -> Section | None:
             ],
             unit="share paid in full",
             as_percent=True,
+            marks=changes_of(facts),
         ),
         bars("Who was sent to", [Bar(kind, count, "s0") for kind, count in kinds.most_common()], unit="tasks"),
     ]
     return _section("router", "Router", about, pictures)
+
+
+def _mean(values: np.ndarray) -> float:
+    known = finite(values)
+    return float(known.mean()) if known.size else np.nan
 
 
 def _regret(sent: list[Routed], shifts: list[int]) -> np.ndarray:
@@ -287,54 +284,7 @@ def _orchestrator(facts: RunFacts) -> Section | None:
     return _section("orchestrator", "Composite tasks", about, [picture], table)
 
 
-# ---------------------------------------------------------------- seasons and the judge
-
-
-def _seasons(facts: RunFacts) -> Section | None:
-    changes = facts.social.changes
-    if not changes:
-        return None
-    success = facts.figures["success_rate"]
-    rows = []
-    for place, change in enumerate(changes):
-        later = [other.generation for other in changes[place + 1 :] if other.generation > change.generation]
-        until = later[0] if later else facts.last + 1
-        before = _mean(success[max(change.generation - _BEFORE, 1) : change.generation])
-        after = success[change.generation : until]
-        lowest = float(np.nanmin(after)) if finite(after).size else np.nan
-        rows.append(
-            (
-                str(change.generation),
-                _CHANGES.get(change.kind, change.kind) + (f": {change.told}" if change.told else ""),
-                percent(before),
-                percent(lowest),
-                _recovery(after, before),
-            )
-        )
-    table = Table(
-        ("generation", "what changed", "success before", "lowest after", "generations to recover"),
-        tuple(rows),
-        frozenset({0, 2, 3, 4}),
-        f"Before: mean of {_BEFORE} generations. Recovered: at {100 * _RECOVERED:.0f} % of it before the next change.",
-    )
-    about = "What changed in the world, and how soon its answers were as good as before."
-    return _section("seasons", "Seasons", about, [], table, carried_over(facts.turns))
-
-
-def _mean(values: np.ndarray) -> float:
-    known = finite(values)
-    return float(known.mean()) if known.size else np.nan
-
-
-def _recovery(after: np.ndarray, before: float) -> str:
-    """Generations from the lowest success on, counted from the change, until it is nearly what it was."""
-    if not finite(after).size or not np.isfinite(before):
-        return "n/a"
-    lowest = int(np.nanargmin(after))
-    if after[lowest] >= _RECOVERED * before:
-        return "0"
-    back = np.flatnonzero(after[lowest:] >= _RECOVERED * before)
-    return str(lowest + int(back[0])) if back.size else "not yet"
+# ---------------------------------------------------------------- the judge
 
 
 def _judge(facts: RunFacts) -> Section | None:

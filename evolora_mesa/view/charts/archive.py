@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Final
+
 from evolora_mesa.view.charts.frame import Option, categories, frame, short
 from evolora_mesa.view.picture import Niches, Picture
 from evolora_mesa.view.theme import Theme
@@ -9,6 +12,7 @@ from evolora_mesa.view.theme import Theme
 __all__ = ["archive_chart", "archive_height", "cost_names"]
 
 _ROW, _AROUND = 26, 108  # pixels
+_INVISIBLE: Final = "\u200b"  # ECharts takes categories of one name for one
 
 
 def archive_height(picture: Picture) -> str:
@@ -21,7 +25,7 @@ def cost_names(niches: Niches) -> list[str]:
     edges = [short(edge) for edge in niches.cost_edges.tolist()]
     if not edges:
         return ["any"]
-    between = [f"{low}–{high}" for low, high in zip(edges, edges[1:], strict=False)]
+    between = [f"{low}–{high}" for low, high in pairwise(edges)]
     return [f"< {edges[0]}", *between, f"≥ {edges[-1]}"]
 
 
@@ -31,7 +35,7 @@ def archive_chart(picture: Picture, theme: Theme) -> Option | None:
     if niches is None or not len(niches.objective):
         return None
     names = cost_names(niches)
-    columns = [f"{name}\u200b{depth}" for depth in range(picture.depths) for name in names]  # category names differ
+    columns = [name + depth * _INVISIBLE for depth in range(picture.depths) for name in names]
     data = []
     for row, (family, depth, bin, success) in enumerate(
         zip(niches.family.tolist(), niches.depth.tolist(), niches.bin.tolist(), niches.objective.tolist(), strict=True)

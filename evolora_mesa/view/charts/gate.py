@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from evolora_mesa.view.charts.frame import Option, axis, frame, short
@@ -13,7 +14,7 @@ __all__ = ["PASSED", "gate_chart", "told_verdict"]
 PASSED: Final = ("accepted", "confined")
 _MOST_ENDED: Final = 8  # trials that are over and still drawn
 _MOST_POINTS: Final = 60
-_LOWEST, _HIGHEST = -6.0, 9.0  # powers of ten that are drawn
+_LOWEST, _HIGHEST = -4.0, 6.0  # powers of ten that are drawn
 
 
 def gate_chart(picture: Picture, theme: Theme) -> Option | None:
@@ -36,7 +37,7 @@ def gate_chart(picture: Picture, theme: Theme) -> Option | None:
             "color": theme.good,
             "fontSize": 11,
         },
-        "data": [{"yAxis": line}],
+        "data": [{"yAxis": math.log10(line)}],
     }
     most = max(2.0, *(_power(log_e) for trial in shown for _, log_e in trial.path))
     least = min(-1.0, *(_power(log_e) for trial in shown for _, log_e in trial.path))
@@ -49,10 +50,11 @@ def gate_chart(picture: Picture, theme: Theme) -> Option | None:
         "yAxis": axis(
             theme,
             "evidence for the child",
-            "e-value, log scale",
-            type="log",
-            min=10.0 ** int(least - 0.999),
-            max=10.0 ** int(most + 0.999),
+            "e-value, powers of ten",
+            min=math.floor(least),
+            max=math.ceil(most),
+            minInterval=1,
+            axisLabel={"color": theme.soft, "fontSize": 11, "formatter": "1e{value}"},
         ),
         "series": series,
     }
@@ -66,13 +68,12 @@ def told_verdict(trial: TrialView) -> str:
 
 
 def _power(log_e: float) -> float:
-    """Of ten, as it is drawn."""
-    power = log_e / 2.302585092994046
-    return min(max(power, _LOWEST), _HIGHEST) if power == power else 0.0
+    """Of ten, as it is drawn; an ungated child has no e-value."""
+    return 0.0 if math.isnan(log_e) else min(max(log_e / math.log(10), _LOWEST), _HIGHEST)
 
 
 def _path(trial: TrialView, theme: Theme, place: int | None, *, faded: bool) -> Option:
-    colour = theme.category(place) if place is not None else theme.good if trial.verdict in PASSED else theme.rule
+    colour = theme.category(place) if place is not None else theme.good if trial.verdict in PASSED else theme.soft
     told = told_verdict(trial).replace(", ", "\n") + f"\n{trial.verdict}: {trial.reason.replace('_', ' ')}"
     drawn = trial.path[-_MOST_POINTS:]
     last = len(drawn) - 1
@@ -81,7 +82,7 @@ def _path(trial: TrialView, theme: Theme, place: int | None, *, faded: bool) -> 
         "type": "line",
         "data": [
             {
-                "value": [generation, float(f"{10.0 ** _power(log_e):.4g}")],
+                "value": [generation, round(_power(log_e), 3)],
                 "name": told,
                 "id": trial.child,
                 "symbolSize": 7 if here == last else 4,
@@ -89,8 +90,9 @@ def _path(trial: TrialView, theme: Theme, place: int | None, *, faded: bool) -> 
             for here, (generation, log_e) in enumerate(drawn)
         ],
         "symbol": "circle" if place is not None or trial.verdict in PASSED else "emptyCircle",
-        "lineStyle": {"color": colour, "width": 1 if faded else 2},
+        "lineStyle": {"color": colour, "width": 1 if faded else 2, "opacity": 0.5 if faded else 1},
         "itemStyle": {"color": colour},
+        "labelLayout": {"moveOverlap": "shiftY"},
         "endLabel": {"show": True, "formatter": f"#{trial.child}", "color": theme.soft if faded else colour},
         "z": 2 if faded else 3,
     }

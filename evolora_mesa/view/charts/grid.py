@@ -66,7 +66,7 @@ def grid_chart(
     most = what.most or nice_ceiling(float(known.max(initial=0.0)), 0.01 if layer == "learning_progress" else 1.0)
     groups = _groups(picture, theme, colours, chosen)
     names = [str(depth + 1) for depth in range(depths)]
-    beside = {"show": False, "scale": False, "min": 0}
+    beside: Option = {"show": False, "scale": False, "min": 0}
     return {
         **frame(theme),
         "grid": {"left": 12, "right": 12, "top": 44, "bottom": 56, "containLabel": True},
@@ -79,8 +79,10 @@ def grid_chart(
             axis(theme, "", **beside, max=families, inverse=True),
         ],
         "visualMap": _scale(theme, what, most),
-        "legend": legend(theme, [group["name"] for group in groups if group["data"]], top=None, bottom=0, left="center"),
-        "series": [_cells(picture, theme, what, values, most), *groups],
+        "legend": legend(
+            theme, [group["name"] for group in groups if group["data"]], top=None, bottom=0, left="center"
+        ),
+        "series": [_cells(picture, theme, what, values), *groups],
     }
 
 
@@ -104,7 +106,7 @@ def _scale(theme: Theme, what: Layer, most: float) -> Option:
     }
 
 
-def _cells(picture: Picture, theme: Theme, what: Layer, values: np.ndarray, most: float) -> Option:
+def _cells(picture: Picture, theme: Theme, what: Layer, values: np.ndarray) -> Option:
     """The map. Cells of families that have left are grey and say so."""
     occupancy, prices, pools = (picture.layers[name] for name in ("occupancy", "price", "pool"))
     data = []
@@ -117,15 +119,11 @@ def _cells(picture: Picture, theme: Theme, what: Layer, values: np.ndarray, most
             else "not asked in this season"
         )
         shown = np.isfinite(value) and there
-        strong = shown and value > 0.55 * most
         data.append(
             {
                 "value": [depth, family, round(value, 4) if shown else "-"],
                 "name": told,
-                "label": {
-                    "formatter": short(round(value, 2)) if shown else "",
-                    "color": theme.ink if theme.dark or not strong else "#ffffff",
-                },
+                "label": {"formatter": short(round(value, 2)) if shown else ""},
             }
         )
     closed = np.flatnonzero(~picture.layers["open"].any(1)).tolist()
@@ -133,7 +131,7 @@ def _cells(picture: Picture, theme: Theme, what: Layer, values: np.ndarray, most
         "id": "cells",
         "type": "heatmap",
         "data": data,
-        "label": {"show": True, "position": "insideBottomRight", "fontSize": 9, "distance": 4},
+        "label": {"show": True, "position": "insideBottomRight", "fontSize": 9, "distance": 4, "color": theme.ink},
         "itemStyle": {"borderColor": theme.card, "borderWidth": 2, "borderRadius": 3},
         "emphasis": {"itemStyle": {"borderColor": theme.accent}},
         "markArea": {
@@ -163,7 +161,7 @@ def _groups(picture: Picture, theme: Theme, colours: Colours, chosen: int | None
     crowd = np.zeros(picture.layers["open"].shape, dtype=np.int64)
     np.add.at(crowd, (who.family, who.depth), 1)
     apart = (crowd <= MOST_IN_CELL)[who.family, who.depth] & (len(who) <= _MOST_MARKS)
-    series = []
+    series: list[Option] = []
     found, counts = np.unique(kinds, return_counts=True)
     for kind in found[np.argsort(-counts, kind="stable")].tolist():
         series.append(
@@ -251,7 +249,8 @@ def _crowd_mark(
     return {
         "value": [depth + 0.5, family + 0.4],
         "symbolSize": round(min(14 + 2.0 * count**0.4, 26), 1),
-        "name": f"{picture.cell_name(family, depth)}\n{count} organelles, mean energy {short(mean)}\n" + "\n".join(parts),
+        "name": f"{picture.cell_name(family, depth)}\n{count} organelles, mean energy {short(mean)}\n"
+        + "\n".join(parts),
         "label": {"show": True, "formatter": str(count), "fontSize": 10, "color": theme.card, "fontWeight": "bold"},
         "itemStyle": {"borderColor": theme.card, "borderWidth": 1},
     }

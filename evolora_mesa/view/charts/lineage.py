@@ -16,6 +16,7 @@ KINDS: Final = {"founder": "rect", "mutation": "circle", "merge": "diamond", "re
 _NAMES: Final = {"founder": "founder", "mutation": "mutation", "merge": "merge", "revival": "from the archive"}
 _FADED: Final = 0.28  # opacity of branches that left nobody
 _MOST_LABELS: Final = 40  # founders that are named in the drawing
+_CROWD: Final = 500  # births, from which on lives are short: marks become small, and are what is pointed at
 _LANE, _FRAME = 13, 118  # pixels
 _LOWEST, _HIGHEST = 300, 900
 
@@ -62,8 +63,17 @@ def family_tree(tree: Tree, now: Moment, theme: Theme, *, last: int, chosen: int
     return {
         **frame(theme),
         "grid": {"left": 78 if named else 16, "right": 20, "top": 44, "bottom": 66},
-        "legend": legend(theme, list(_NAMES.values()), selectedMode=False, icon=None),
-        "xAxis": axis(theme, "generation", across=True, scale=False, min=0, max=max(last, 1), minInterval=1),
+        "legend": legend(theme, list(_NAMES.values()), selectedMode=False, icon=None, itemStyle={"color": theme.soft}),
+        "xAxis": axis(
+            theme,
+            "generation",
+            across=True,
+            scale=False,
+            min=0,
+            max=max(last, 1),
+            minInterval=1,
+            axisLine={"onZero": False, "lineStyle": {"color": theme.rule}},
+        ),
         "yAxis": axis(
             theme,
             "lives, one lane each",
@@ -74,11 +84,11 @@ def family_tree(tree: Tree, now: Moment, theme: Theme, *, last: int, chosen: int
             axisLabel={"show": False},
             splitLine={"show": False},
         ),
-        "dataZoom": {"type": "slider", "xAxisIndex": 0, "filterMode": "none", "height": 14, "bottom": 6},
+        "dataZoom": _zoom(theme),
         "series": [
             _lines("births", [*drawing.births(records)], z=2, silent=True),
             _lines("second parents", [*drawing.second_parents(records)], z=3, silent=True),
-            _lines("lives", [*drawing.lives(records)], z=4) | {"markLine": drawing.today()},
+            _lines("lives", [*drawing.lives(records)], z=4, silent=drawing.crowded) | {"markLine": drawing.today()},
             *(
                 {
                     "id": kind,
@@ -91,6 +101,27 @@ def family_tree(tree: Tree, now: Moment, theme: Theme, *, last: int, chosen: int
                 for kind, symbol in KINDS.items()
             ),
         ],
+    }
+
+
+def _zoom(theme: Theme) -> Option:
+    """A slider under the time axis."""
+    return {
+        "type": "slider",
+        "xAxisIndex": 0,
+        "filterMode": "none",
+        "height": 12,
+        "bottom": 8,
+        "borderColor": theme.rule,
+        "backgroundColor": theme.faint,
+        "fillerColor": f"{theme.accent}33",
+        "handleStyle": {"color": theme.card, "borderColor": theme.accent},
+        "moveHandleSize": 0,
+        "showDataShadow": False,
+        "brushSelect": False,
+        "textStyle": {"color": theme.soft, "fontSize": 11},
+        "labelFormatter": "{value}",
+        "labelPrecision": 0,
     }
 
 
@@ -132,6 +163,7 @@ class _Drawing:
         line: set[int],
     ) -> None:
         self._lanes, self._now, self._theme, self._chosen, self._line = lanes, now, theme, chosen, line
+        self.crowded = len(now.records) > _CROWD
 
     def lives(self, records: list[Record]) -> Iterator[Option]:
         """From birth to death, or to the moment."""
@@ -139,9 +171,9 @@ class _Drawing:
             lane = self._lanes[record.id]
             width = 6 if record.id == self._chosen else 3.5 if record.id in self._line else 2
             style = {"width": width} if record.status != "trial" else {"width": width, "type": "dotted"}
+            facts = {} if self.crowded else {"id": record.id, "name": told(record)}  # then its mark alone has them
             yield {
-                "id": record.id,
-                "name": told(record),
+                **facts,
                 "coords": [[record.origin, lane], [self._end(record), lane]],
                 "lineStyle": self._style(record, **style),
             }
@@ -158,7 +190,7 @@ class _Drawing:
         for record in records:
             for parent in dict.fromkeys(record.parents[1:]):
                 if parent in self._lanes and parent != record.parents[0]:
-                    yield self._from(record, parent, width=1.5, type="dashed", curveness=0.35)
+                    yield self._from(record, parent, width=1.5, type="dashed", curveness=0.2)
 
     def _from(self, record: Record, parent: int, **style: object) -> Option:
         begin = min(record.origin, self._end(self._now.records[parent]))
@@ -176,7 +208,7 @@ class _Drawing:
                 "id": record.id,
                 "name": told(record),
                 "value": [record.origin, self._lanes[record.id]],
-                "symbolSize": 15 if stands_out else 10 if kind_of(record) in ("merge", "revival") else 7,
+                "symbolSize": 15 if stands_out else self._size(record),
                 "itemStyle": {
                     "color": self._theme.card if hollow else colour,
                     "borderColor": self._theme.ink if stands_out else colour,
@@ -207,6 +239,11 @@ class _Drawing:
 
     def _end(self, record: Record) -> int:
         return self._now.generation if record.destruction is None else record.destruction
+
+    def _size(self, record: Record) -> int:
+        """Pixels of a mark: smaller in a crowd, and larger for a shape that has corners to tell."""
+        size = 4 if self.crowded else 7
+        return size + 3 if kind_of(record) in ("merge", "revival") else size
 
     def _colour(self, record: Record) -> str:
         return self._theme.category(record.lineage - 1)  # lineages count from 1

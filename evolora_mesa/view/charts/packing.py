@@ -11,7 +11,7 @@ __all__ = ["CELL_HEIGHT", "MOST_IN_CELL", "Packed", "pack"]
 
 CELL_HEIGHT: Final = 40  # pixels: rows are as high as the chart makes them
 _HEIGHT: Final = 28.0  # of it for marks; at the bottom stands a number
-_ALL_DEPTHS: Final = 240.0  # pixels that the cells of a row have together on a phone of 390 pixels
+_ALL_DEPTHS: Final = 208.0  # pixels that the cells of a row have together on a phone of 390 pixels
 _LARGEST: Final = 22.0  # pixels across
 _SMALLEST_SHARE: Final = 0.45  # of the room, for who owns nothing
 MOST_IN_CELL: Final = 40  # marks of their own; more would be dust

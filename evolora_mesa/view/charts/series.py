@@ -25,7 +25,7 @@ def success_chart(series: Course, theme: Theme) -> Option | None:
 
 def roi_chart(series: Course, theme: Theme) -> Option | None:
     """Mean return on investment, with the line below which an organelle starves."""
-    line = _line(series, theme, "mean_roi", "mean of organelles", 2)
+    line = _line(series, theme, "mean_roi", "mean of organelles", 2, since=1)  # founders have spent nothing yet
     if line is not None:
         line["markLine"] = {
             "silent": True,
@@ -51,9 +51,9 @@ def population_chart(series: Course, theme: Theme) -> Option | None:
 
 
 def energy_chart(series: Course, theme: Theme) -> Option | None:
-    """Who owns the energy: areas on top of one another."""
+    """Who owns the energy; accounts that never held any are left out."""
     lines = [
-        _line(series, theme, f"energy_{name}", label, colour, stacked=True)
+        _line(series, theme, f"energy_{name}", label, colour)
         for name, label, colour in (
             ("organelles", "organelles", 0),
             ("cells", "pools of the cells", 1),
@@ -100,13 +100,13 @@ def _line(
     *,
     width: float = 2,
     dashed: bool = False,
-    stacked: bool = False,
+    since: int = 0,
 ) -> Option | None:
-    values = series[name]
+    values = np.where(series["generation"] >= since, series[name], np.nan)
     if not np.isfinite(values).any():
         return None
     style = {"color": theme.category(colour), "width": width, "type": "dashed" if dashed else "solid"}
-    line: Option = {
+    return {
         "id": name,
         "name": label,
         "type": "line",
@@ -117,7 +117,6 @@ def _line(
         "symbolSize": 5,
         "emphasis": {"disabled": True},
     }
-    return {**line, "stack": "all", "areaStyle": {"opacity": 0.35}} if stacked else line
 
 
 def _bars(series: Course, theme: Theme, name: str, label: str, colour: int) -> Option | None:

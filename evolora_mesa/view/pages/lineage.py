@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FamilyTree", "LineagePage"]
 
 _STYLE: Final = Path(__file__).with_name("lineage.css").read_text(encoding="utf-8")
-_REDRAWS: Final = 1.0  # per second, at most: the whole book is copied for one
+_REDRAWS: Final = 2.0  # per second, at most: the whole book is copied for one
 _KEY: Final = (
     "A line is a life, a mark its birth. Faded: left nobody alive. Dotted and hollow: on trial. Dashed: from the other "
     "parent of a merge. Slanted: from a dead parent, through the archive. Bold: the chosen one and its ancestors."
@@ -91,8 +91,8 @@ def FamilyTree(
         if on_choose is not None and click.get("id") is not None:
             on_choose(int(click["id"]))
 
-    solara.Style(_STYLE)
     with solara.Div(classes=["ev-card"]):
+        solara.Style(_STYLE)
         with solara.Div(classes=["ev-tree-bar"]):
             solara.SliderInt(
                 f"As of generation {at} of {family.last}", value=at, on_value=slide, max=max(family.last, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import reacton.ipyvuetify as v
 import solara
@@ -22,12 +22,18 @@ from evolora_mesa.view.tokens import UNSURE, Tokens, shade
 from evolora_mesa.view.wish import Wish, draw, prompt_of, question_of
 
 if TYPE_CHECKING:
+    from evolora_mesa.model import EcologyModel
     from evolora_mesa.view.session import WorldStage
 
 __all__ = ["TalkPage"]
 
+Answer = TypeVar("Answer")
+
 _STYLE: Final = Path(__file__).with_name("talk.css").read_text(encoding="utf-8")
 _TEMPERATURES: Final = {"greedy": 0.0, "0.3": 0.3, "0.7": 0.7, "1.0": 1.0, "1.5": 1.5}
+_LOADING: Final = "The world is loading; then you can talk to it."
+_NOBODY: Final = "There is nobody to talk to: change a setting on the World page and press Reset."
+_SOON: Final = "The answers are on their way."
 _WELCOME: Final = "Draw a prompt from a cell, or type one, and press Ask: all answers will stand here side by side."
 
 
@@ -35,17 +41,12 @@ _WELCOME: Final = "Draw a prompt from a cell, or type one, and press Ask: all an
 def TalkPage(session: Session) -> None:
     """Ask the world that is shown. What was said belongs to that world, and goes with it."""
     stage, status = session.stage.value, session.status.value
-    solara.Style(_STYLE)
     with solara.Div():
+        solara.Style(_STYLE)
         Transport(session)
         Notices(session)
         if stage.picture is None:
-            text = (
-                "There is nobody to talk to."
-                if status == "failed"
-                else "The world is loading; soon you can talk to it."
-            )
-            Empty(text)
+            Empty(_NOBODY if status == "failed" else _LOADING)
         else:
             _Talk(session, stage).key(f"talk {id(stage)}")
 
@@ -55,24 +56,40 @@ def _Talk(session: Session, stage: WorldStage) -> None:
     """Question and answers of one world."""
     wish: solara.Reactive[Wish | None] = solara.use_reactive(None)
 
-    def answer() -> Conversation | None:
-        return None if wish.value is None else stage.ask(partial(converse, wish=wish.value)).result()
+    def answer() -> _Heard[Conversation]:
+        return _Heard() if wish.value is None else _ask(stage, partial(converse, wish=wish.value))
 
-    answering = solara.lab.use_task(answer, dependencies=[wish.value], raise_error=False)
-    said = answering.latest
+    answering = solara.lab.use_task(answer, dependencies=[wish.value])
+    said, trouble = answering.latest or _Heard()
     with solara.Div():
         _Asking(session, stage, wish.set, answering.pending and wish.value is not None)
-        if answering.exception is not None:
-            _Trouble(answering.exception)
+        if trouble:
+            _Trouble(trouble)
         elif said is None:
-            text = "The answers are on their way." if wish.value is not None else _WELCOME
-            Empty(text)
-        if said is not None and answering.exception is None:
+            Empty(_WELCOME if wish.value is None else _SOON)
+        else:
             with solara.Div(classes=["ev-asking"] if answering.pending else []):
                 _Answers(said, theme_of(session.dark.value))
 
 
 # ---------------------------------------------------------------- asking
+
+
+class _Heard(NamedTuple, Generic[Answer]):
+    """What came back: an answer, or why there is none."""
+
+    answer: Answer | None = None
+    trouble: str = ""
+
+
+def _ask(stage: WorldStage, question: Callable[[EcologyModel], Answer]) -> _Heard[Answer]:
+    """Wait for the world to answer. Whatever goes wrong there is told, and the page goes on."""
+    try:
+        return _Heard(stage.ask(question).result())
+    except EvoloraError as error:
+        return _Heard(trouble=str(error))
+    except Exception as error:
+        return _Heard(trouble=one_line(f"{type(error).__name__}: {error}"))
 
 
 @solara.component
@@ -85,28 +102,37 @@ def _Asking(session: Session, stage: WorldStage, on_wish: Callable[[Wish], None]
     drawn: solara.Reactive[Task | None] = solara.use_reactive(None)
     number = solara.use_ref(0)  # of what was drawn and asked so far, so that each is another
 
-    @solara.lab.use_task(dependencies=None, raise_error=False)
-    def drawing() -> None:
+    @solara.lab.use_task(dependencies=None)
+    def drawing() -> str:
         number.current += 1
-        wanted = partial(draw, family=family.value, depth=depth.value, number=number.current)
-        drawn.value = stage.ask(wanted).result()
-        question.value = question_of(drawn.value)
+        task, trouble = _ask(stage, partial(draw, family=family.value, depth=depth.value, number=number.current))
+        if task is not None:
+            drawn.value, question.value = task, question_of(task.prompt)
+        return trouble
 
     def ask() -> None:
         number.current += 1
         prompt, task = prompt_of(question.value, drawn.value)
-        chosen, heat = session.chosen.value, _TEMPERATURES[temperature.value]
-        on_wish(Wish(prompt, family.value, depth.value, task, chosen, heat, number.current))
+        cell = (family.value, depth.value) if task is None else (task.family, task.depth)
+        on_wish(Wish(prompt, *cell, task, session.chosen.value, _TEMPERATURES[temperature.value], number.current))
 
     with solara.Div(classes=["ev-card", "ev-ask"]):
         with solara.Div():
-            solara.InputTextArea("Prompt", value=question, rows=3, auto_grow=True, hide_details=True)
-            solara.HTML(tag="small", unsafe_innerHTML="The line “Answer:” is put behind it, as behind every task.")
+            v.Textarea(
+                label="Prompt",
+                v_model=question.value,
+                on_v_model=question.set,
+                outlined=True,
+                auto_grow=True,
+                rows=3,
+                hide_details=True,
+            )
+            v.Html(tag="small", children=["The line “Answer:” is put behind it, as behind every task."])
         with solara.Div():
             with solara.Div(classes=["ev-pick"]):
                 solara.Select("Family", values=list(families), value=family, dense=True)
                 solara.Select("Depth (steps)", values=list(range(1, depths + 1)), value=depth, dense=True)
-            solara.Select("Temperature", values=list(_TEMPERATURES), value=temperature, dense=True)
+                solara.Select("Temperature", values=list(_TEMPERATURES), value=temperature, dense=True)
             with solara.Div(classes=["ev-buttons"]):
                 solara.Button(
                     "Draw a prompt", icon_name="mdi-dice-multiple", on_click=drawing, disabled=drawing.pending
@@ -114,14 +140,13 @@ def _Asking(session: Session, stage: WorldStage, on_wish: Callable[[Wish], None]
                 solara.Button("Ask", icon_name="mdi-send", classes=["ev-main"], on_click=ask, disabled=waiting)
         if waiting or drawing.pending:
             solara.Div(classes=["ev-soft"], children=["Waiting for the generation under way to end …"])
-        if drawing.exception is not None:
-            _Trouble(drawing.exception)
+        if drawing.value:
+            _Trouble(drawing.value)
 
 
 @solara.component
-def _Trouble(error: BaseException) -> None:
-    """Why there is no answer, in a line."""
-    line = str(error) if isinstance(error, EvoloraError) else one_line(f"{type(error).__name__}: {error}")
+def _Trouble(line: str) -> None:
+    """Why there is no answer."""
     solara.Div(classes=["ev-note", "ev-bad"], children=[line[:1].upper() + line[1:]])
 
 
@@ -136,7 +161,7 @@ def _Answers(said: Conversation, theme: Theme) -> None:
     ramp = ", ".join(shade(-UNSURE * place / 4, theme.bad) for place in range(5))
     with solara.Div():
         with solara.Div(classes=["ev-said"]):
-            _fact("Prompt", question_of(wish.task) if wish.task else wish.prompt, code=True)
+            _fact("Prompt", question_of(wish.prompt), code=True)
             if said.truth is not None:
                 _fact("Right answer", said.truth, code=True)
             _fact(f"{wish.family}, depth {wish.depth} pays for the style", said.style)
@@ -148,8 +173,9 @@ def _Answers(said: Conversation, theme: Theme) -> None:
         with solara.Div(classes=["ev-answers"]):
             for reply in said.replies:
                 _Answer(reply, theme)
-        for sentence in said.absent:
-            solara.Div(classes=["ev-soft"], children=[sentence])
+        with solara.Div(classes=["ev-absent"]):
+            for sentence in said.absent:
+                solara.Div(classes=["ev-soft"], children=[sentence])
 
 
 @solara.component

@@ -1,4 +1,4 @@
-"""Panels of the world page: a drawing each, with its controls, its words, and what it says while there is nothing yet."""
+"""Panels of the world page: a drawing each, with its controls and words, and what it says while there is nothing."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import reacton.ipyvuetify as v
 import solara
+from reacton.core import Ref
 
 from evolora_mesa.view.picture import Picture
 from evolora_mesa.view.session import Session
@@ -38,7 +39,7 @@ def use_picture(session: Session, seconds: float = 0.0) -> Picture | None:
 
     A chart of the whole past changes little from one generation to the next, and costs more than the grid.
     """
-    shown = solara.use_ref((0.0, None))
+    shown: Ref[tuple[float, Picture | None]] = solara.use_ref((0.0, None))
     latest, playing = session.picture.value, session.status.value == "playing"
     when, picture = shown.current
     due = not playing or picture is None or latest is None or latest.tick < picture.tick

@@ -9,7 +9,7 @@ import solara
 from evolora_mesa.view.chronicle import Happening
 from evolora_mesa.view.panels.card import Card, Empty, use_picture
 from evolora_mesa.view.session import Session
-from evolora_mesa.view.table import Column, Row, Table
+from evolora_mesa.view.table import Column, Row, Table, Tone
 
 __all__ = ["EventsPanel"]
 
@@ -37,5 +37,5 @@ def EventsPanel(session: Session) -> None:
 
 
 def _row(event: Happening) -> Row:
-    tone = "good" if event.kind in _GOOD else "bad" if event.kind in _BAD else ""
+    tone: Tone = "good" if event.kind in _GOOD else "bad" if event.kind in _BAD else ""
     return Row((str(event.generation), event.text), id=event.id, tone=tone)

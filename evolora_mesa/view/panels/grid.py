@@ -14,7 +14,7 @@ from evolora_mesa.view.theme import theme_of
 
 __all__ = ["GridPanel"]
 
-_CONTROLS = "display: flex; flex-wrap: wrap; gap: 0 16px; max-width: 480px; padding-top: 12px;"
+_CONTROLS = "display: flex; flex-wrap: wrap; gap: 16px; max-width: 480px; padding-top: 12px;"
 _LAYER_OF = {layer.label: name for name, layer in LAYERS.items()}
 _COLOURS_OF: dict[str, Colours] = {COLOURS[name]: name for name in get_args(Colours)}
 

@@ -21,10 +21,10 @@ __all__ = ["OrganellePanel"]
 _MOST_CHILDREN: Final = 12
 _TABS: Final = ("life", "skills", "energy", "adapter", "answers")
 _TRAITS: Final = {
-    "budget": "share of its energy for the test of a child",
-    "thrift": "multiple of the floor it wants to own before a birth",
-    "sociability": "chance to look for a partner",
-    "strength": "of mutation, relative to the adapter",
+    "budget": "share of its energy that it gives for the test of a child",
+    "thrift": "multiple of the reproduction floor that it wants to own",
+    "sociability": "chance to look for a partner rather than to copy itself",
+    "strength": "of mutation, relative to the norm of the adapter",
 }
 _MOVES: Final = (
     Column("generation", "number"),
@@ -49,7 +49,7 @@ def OrganellePanel(session: Session) -> None:
     """Lineage, traits, account, skills, adapter and latest answers of the organelle that is chosen."""
     tab, set_tab = solara.use_state("life")
     chosen, picture, dark = session.chosen.value, session.picture.value, session.dark.value
-    answer = use_answer(session, lambda model: inspect(model, chosen), chosen)  # chosen: it is asked about none
+    answer = use_answer(session, lambda model: None if chosen is None else inspect(model, chosen), chosen)
     found: InspectedOrganelle | None = answer.value
     title = "Organelle" if chosen is None else f"Organelle #{chosen}"
     with Card(title, note=_standing(found) if found is not None else ""):
@@ -98,11 +98,11 @@ def _Life(session: Session, found: InspectedOrganelle) -> None:
         ("born", f"generation {life.origin}, by {life.operator}"),
         ("passed the gate", _acceptance(found)),
         *([("died", f"generation {life.destruction}: {life.cause}")] if life.destruction is not None else []),
-        *((_TRAITS[name], f"{name} {short(value)}") for name, value in found.traits),
+        *((name, f"{short(value)}: {_TRAITS[name]}") for name, value in found.traits),
     ]
     Table((Column(""), Column("")), [Row(fact) for fact in facts], label=f"Life of organelle {life.id}")
     _Kin(session, "parents", list(life.parents))
-    _Kin(session, "children", [id for id, _ in found.children], {id: status for id, status in found.children})
+    _Kin(session, "children", [id for id, _ in found.children], dict(found.children))
 
 
 def _acceptance(found: InspectedOrganelle) -> str:
@@ -115,12 +115,12 @@ def _acceptance(found: InspectedOrganelle) -> str:
 
 
 @solara.component
-def _Kin(session: Session, title: str, ids: list[int], status: dict[int, str] | None = None) -> None:
+def _Kin(session: Session, title: str, ids: list[int], fates: dict[int, str] | None = None) -> None:
     """Relatives as buttons, the latest of many."""
     with solara.Row(gap="4px", style="flex-wrap: wrap; align-items: center; margin-top: 8px;"):
         solara.Text(title if ids else f"no {title}", classes=["ev-soft"])
         for id in ids[-_MOST_CHILDREN:]:
-            label = f"#{id}" + (f" {status[id]}" if status else "")
+            label = f"#{id}" + (f" {fates[id]}" if fates else "")
             solara.Button(label, on_click=lambda id=id: session.chosen.set(id), text=True, small=True)
         if len(ids) > _MOST_CHILDREN:
             solara.Text(f"and {len(ids) - _MOST_CHILDREN} earlier", classes=["ev-soft"])

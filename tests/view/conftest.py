@@ -1,0 +1,38 @@
+"""Worlds of sessions live on the host that all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evolora_mesa.host import HostService
+
+pytest.importorskip("solara", reason="solara is not installed (the extra app has it)")
+
+
+@pytest.fixture
+def on_petri(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever world is founded lives on the host of the tests: loaded once, and with the process left as it is."""
+    monkeypatch.setattr("evolora_mesa.view.hosts.shared_host", lambda config: petri)
+
+
+@pytest.fixture
+def opened(on_petri: None) -> Iterator[Any]:
+    """Makes sessions whose world is there, and closes them behind the test."""
+    from staged import LONGEST_WAIT, wait_for
+
+    from evolora_mesa.view.session import Session
+
+    sessions: list[Session] = []
+
+    def open_session(*given: Any, **options: Any) -> Session:
+        sessions.append(Session(*(given or ("smoke",) if "model" not in options else ()), **options))
+        wait_for(lambda: sessions[-1].status.value != "loading", "the world")
+        return sessions[-1]
+
+    yield open_session
+    for session in sessions:
+        session.close()
+    assert all(session.stage.value.join(LONGEST_WAIT) for session in sessions)

@@ -97,7 +97,7 @@ class PolicyConfig(Section):
     """What an organelle writes about itself now and then: where to work, how much to spend, whom to mate with."""
 
     enabled: bool = setting(False, "organelles write policies, and policies take effect")
-    every: int = setting(16, "distance of the policies", unit="generations", ge=1, le=1_000_000)
+    every: int = setting(32, "distance of the policies", unit="generations", ge=1, le=1_000_000)
     constrained: bool = setting(
         True, "the host can write nothing but policies; off, which is a control, it writes what it likes"
     )
@@ -169,7 +169,7 @@ class OrchestratorConfig(Section):
     """Composite tasks: steps are recognised by the words that describe them, auctioned, and put together."""
 
     enabled: bool = setting(False, "composite tasks are asked")
-    every: int = setting(8, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
+    every: int = setting(16, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
     composites: int = setting(16, "that are asked then", unit="tasks", ge=1, le=4096)
     decomposition: Literal["learned", "given", "monolithic"] = setting(
         "learned",

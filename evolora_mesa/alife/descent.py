@@ -55,7 +55,11 @@ class Descent:
             if number.max(initial=0) > 1:  # paths that meet again go on as one, or their number doubles at every merge
                 descendant, current, credit = _joined(descendant, current, credit, len(history.born))
         descendant, ancestor, credit = (np.concatenate(part) for part in zip(*done, strict=True)) if done else _NOTHING
-        descendant, ancestor, credit = _joined(descendant, ancestor, credit, len(history.born))
+        if count.max(initial=0) > 1:
+            descendant, ancestor, credit = _joined(descendant, ancestor, credit, len(history.born))
+        else:
+            order = np.argsort(descendant)
+            descendant, ancestor, credit = descendant[order], ancestor[order], credit[order]
         flat = moment * len(history.born) + row
         place = np.searchsorted(flat, (moment[descendant] - 1) * len(history.born) + ancestor)
         return cls(moment, row, first, descendant, place, credit)

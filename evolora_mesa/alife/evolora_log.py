@@ -105,6 +105,9 @@ class _Reader:
         self.tasks = [self.log.code("task", cell) for cell in self.cells]
         self.log.archive(id for (id,) in store.rows("SELECT DISTINCT organelle FROM archive"))
         self.episodes = bool(next(store.rows("SELECT count(*) FROM episodes"))[0])
+        # Cells have had their accounts since the founding, opened in their own order.
+        inflow = "SELECT DISTINCT target FROM ledger WHERE reason = 'inflow' AND target_kind = 'cell' ORDER BY target"
+        self.accounts = [account for (account,) in store.rows(inflow)]
         self.lives: dict[int, _Life] = {}
         self.phenotype: dict[int, int] = {}
         self.niche: dict[int, int] = {}
@@ -173,20 +176,18 @@ class _Reader:
                 self.log.energy(generation, NONE, reason, quanta / QUANTA_PER_ENERGY)
 
     def _work(self, generation: int, living: Sequence[tuple[Any, ...]]) -> None:
-        """Episodes as evaluations: reward in energy; what organelles paid the soil is shared by all of them."""
+        """Episodes as evaluations: what a cell paid is shared by reward, what organelles paid the soil by episodes."""
         if self.episodes:
-            rows = list(
-                self.store.rows(
-                    "SELECT e.organelle, e.family, e.depth, count(*), sum(e.success), sum(e.reward * c.price) "
-                    "FROM episodes e JOIN cells c USING (generation, family, depth) WHERE generation = ? GROUP BY 1, 2, 3",
-                    (generation,),
-                )
+            query = (
+                "SELECT organelle, family, depth, count(*), sum(success), sum(reward) FROM episodes "
+                "WHERE generation = ? GROUP BY 1, 2, 3"
             )
-        else:  # only where somebody lives is known then, and nothing of income
+            rows = list(self.store.rows(query, (generation,)))
+        else:  # only where somebody lives is known then, and nothing of rewards
             rows = [
                 (id, family, depth, answered, right, float(right)) for id, family, depth, *_, answered, right in living
             ]
-        rows = [row for row in rows if row[3]]
+        rows = self._paid(generation, rows)
         done: dict[int, Done] = {}
         for id, family, depth, episodes, successes, income in rows:
             done.setdefault(id, {})[family, depth] = (episodes, successes, income)
@@ -201,6 +202,26 @@ class _Reader:
         cost = next(self.store.rows(paid, (generation,)))[0] / QUANTA_PER_ENERGY / episodes.sum()
         tasks = [self.tasks[self.bit[cell]] for cell in zip(families.tolist(), depths.tolist(), strict=True)]
         self.log.evals(generation, ids, tasks, income, episodes * cost, successes / episodes)
+
+    def _paid(self, generation: int, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Rows of work with energy for reward. A crowded cell's pool pays less than its price, so it is not that."""
+        paid: dict[int, int] = dict(
+            self.store.rows(
+                "SELECT source, sum(quanta) FROM ledger WHERE generation = ? AND reason = 'reward' GROUP BY source",
+                (generation,),
+            )
+        )
+        earned: dict[Cell, float] = {}
+        for _, family, depth, _, _, reward in rows:
+            earned[family, depth] = earned.get((family, depth), 0.0) + reward
+        rate = {
+            cell: paid.get(account, 0) / QUANTA_PER_ENERGY / earned[cell]
+            for account, cell in zip(self.accounts, self.cells, strict=False)
+            if earned.get(cell, 0.0) > 0
+        }
+        return [
+            (*row[:5], row[5] * rate.get((row[1], row[2]), 0.0 if self.accounts else 1.0)) for row in rows if row[3]
+        ]
 
     def _changes(self, generation: int, ids: Sequence[int], homes: dict[int, Cell]) -> None:
         """New phenotypes and niches of those who are alive."""

@@ -20,7 +20,7 @@ from evolora_mesa.errors import LogError
 if TYPE_CHECKING:
     from evolora_mesa.alife.log import EventLog
 
-__all__ = ["KINDS", "Clock", "History", "Reals", "Whole", "covering", "roots"]
+__all__ = ["KINDS", "Clock", "History", "Reals", "Whole", "covering", "next_moment", "roots"]
 
 KINDS: Final = ("geno", "pheno", "niche", "clade")  # of components
 _LITERAL: Final = [OPS.index(op) for op in ("init", "inject", "migrate")]  # come from outside, not by reproduction
@@ -240,9 +240,14 @@ def covering(begin: Whole, end: Whole, at: Whole) -> tuple[Whole, Whole]:
     Returns:
         Moment and interval of every pair, sorted by moment, then by interval.
     """
-    first, last = np.searchsorted(at, begin), np.searchsorted(at, end)
+    first, last = next_moment(at, begin), next_moment(at, end)
     count = np.maximum(last - first, 0)
     interval = np.repeat(np.arange(len(begin)), count)
     moment = np.arange(len(interval)) - np.repeat(np.cumsum(count) - count - first, count)
-    order = np.argsort(moment, kind="stable")
-    return moment[order], interval[order]
+    pairs = np.sort(moment * max(len(begin), 1) + interval)  # sorting the pairs themselves is quicker than argsort
+    return pairs // max(len(begin), 1), pairs % max(len(begin), 1)
+
+
+def next_moment(at: Whole, steps: Whole) -> Whole:
+    """Place of the first of the moments ``at`` that is not before each of ``steps``; by a table, for steps are few."""
+    return np.searchsorted(at, np.arange(int(steps.max(initial=-1)) + 1))[steps]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CAUSES", "NONE", "OPS", "EventLog"]
 
 _WHOLE, _REAL = np.int64, np.float64
+_OP_OF_PARENTS = np.array([OPS.index(op) for op in ("init", "clone", "merge")])  # by their number
 
 
 class EventLog:
@@ -91,7 +92,7 @@ class EventLog:
         ids: ArrayLike,
         parents: ArrayLike | None = None,
         weights: ArrayLike | None = None,
-        op: str | Sequence[str] | NDArray = "init",
+        op: str | Sequence[str] | NDArray | None = None,
         geno: ArrayLike = 0,
         pheno: ArrayLike = 0,
         niche: ArrayLike = NONE,
@@ -106,7 +107,8 @@ class EventLog:
             parents: ``(n,)`` or ``(n, most)``, -1 for none; not given: nobody has any.
             weights: shares of the parents in their child, shaped like ``parents``, of which each row sums to 1; not
                 given: equal shares.
-            op: how they came to be: one of `OPS`, or one each, or places in `OPS`.
+            op: how they came to be: one of `OPS`, or one each, or places in `OPS`; not given: init without parents,
+                clone with one, merge with more.
             geno, pheno, niche: codes, one for all or one each; niche -1 when there is none.
             energy: at birth; nan when the model has none.
         """
@@ -114,36 +116,28 @@ class EventLog:
             return
         ids = np.atleast_1d(np.asarray(ids, _WHOLE))
         n = len(ids)
-        self._tables["births"].append(
-            n,
-            {
-                "seq": self._next(n),
-                "step": step,
-                "time_gen": time_gen,
-                "id": ids,
-                "op": _places(op, OPS),
-                "geno": geno,
-                "pheno": pheno,
-                "niche": niche,
-                "energy": energy,
-            },
-        )
-        if parents is None:
-            return
-        ancestors = np.asarray(parents, _WHOLE).reshape(n, -1)
+        ancestors = np.empty((n, 0), _WHOLE) if parents is None else np.asarray(parents, _WHOLE).reshape(n, -1)
         known = ancestors != NONE
+        number = known.sum(axis=1)
+        facts: dict[str, ArrayLike] = {
+            "seq": self._next(n),
+            "step": step,
+            "time_gen": time_gen,
+            "id": ids,
+            "op": _OP_OF_PARENTS[np.minimum(number, 2)] if op is None else _places(op, OPS),
+            "geno": geno,
+            "pheno": pheno,
+            "niche": niche,
+            "energy": energy,
+        }
+        self._tables["births"].append(n, facts)
         if weights is None:
-            shares = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
+            shares = known / np.maximum(number, 1)[:, None]
         else:
             shares = np.asarray(weights, _REAL).reshape(ancestors.shape)
-        self._tables["links"].append(
-            int(known.sum()),
-            {
-                "child": np.broadcast_to(ids[:, None], known.shape)[known],
-                "parent": ancestors[known],
-                "weight": shares[known],
-            },
-        )
+        child = np.broadcast_to(ids[:, None], known.shape)[known]
+        links: dict[str, ArrayLike] = {"child": child, "parent": ancestors[known], "weight": shares[known]}
+        self._tables["links"].append(len(child), links)
 
     def deaths(
         self, step: int, time_gen: float, ids: ArrayLike, cause: str | Sequence[str] | NDArray = "culled"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mesa
@@ -74,3 +74,9 @@ class MirrorModel(EvoModel):
         """Kinds of agents that have been seen."""
         self._reflect()
         return super().agent_types
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The base's; agents that somebody holds are no longer of this world."""
+        while self._reflections:
+            self._reflections.popitem()[1].remove()
+        super().load_state_dict(state)

@@ -37,17 +37,18 @@ class RunLock:
         self._number = -1
 
     @staticmethod
-    def is_held(folder: Path) -> bool:
-        """Whether some process writes the run now; True where that cannot be found out."""
+    def is_held(folder: Path, file: str = LOCK_FILE) -> bool:
+        """Whether some process writes the run, or the sweep, now; True where that cannot be found out."""
+        path = folder / file
         try:
-            with (folder / LOCK_FILE).open("rb") as file:
+            with path.open("rb") as lock:
                 if fcntl is None:
                     return True
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back when the file is closed
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back when the file is closed
         except BlockingIOError:
             return True
         except OSError:
-            return (folder / LOCK_FILE).exists()
+            return path.exists()
         return False
 
     def __enter__(self) -> RunLock:

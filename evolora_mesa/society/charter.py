@@ -191,12 +191,14 @@ def climb(model: EcologyModel, colony: Colony) -> None:
             model.bank.free([colony.adapter])
         colony.adapter, colony.rung = audition.adapter, audition.purpose
         audition.adapter = None
+        colony.expecting = True
         bear_child(model, colony)
     _rest(model, colony)
 
 
 def bear_child(model: EcologyModel, colony: Colony) -> None:
-    """The team reproduces: a child with the colony's one adapter, through the nursery and the gate as any other.
+    """The team reproduces, as soon as there is room: a child with the colony's one adapter, through the nursery and the
+    gate as any other.
 
     The members pay as parents do, and half of what the pot holds above its reserve pays for the child's trial.
     """
@@ -205,6 +207,7 @@ def bear_child(model: EcologyModel, colony: Colony) -> None:
     if crowded or not model.config.reproduction.enabled or not model.gatehouse.room():
         return
     mates = [Mate.of(model, o) for o in model.organelles() if o.unique_id in colony.members]
+    colony.expecting = False
     trial = bear(model, mates, adapter=colony.adapter, operator=colony.rung)
     surplus = max(model.ledger.balance(colony.pot) - settings.reserve, 0.0)
     if trial in model.gatehouse.trials:

@@ -97,6 +97,7 @@ class Colony:
         founded: generation of the admission; `None` while it auditions for it.
         rung: who answers: all members, or one adapter for them.
         adapter: bank slot of that one adapter.
+        expecting: it has climbed, and its child has not been born yet.
         paid_in: energy by member; what is left of the pot is divided by it.
         audition: the open trial, or `None`.
         rested: generation from which the next trial may begin.
@@ -118,6 +119,7 @@ class Colony:
     founded: int | None = None
     rung: Rung = "ensemble"
     adapter: int | None = None
+    expecting: bool = False
     paid_in: dict[int, float] = field(default_factory=dict)
     audition: Audition | None = None
     rested: int = 0

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from evolora_mesa.society.charter import admit, climb, end_audition, open_audition, part_with, propose, wind_up
+from evolora_mesa.society.charter import (
+    admit,
+    bear_child,
+    climb,
+    end_audition,
+    open_audition,
+    part_with,
+    propose,
+    wind_up,
+)
 from evolora_mesa.society.colony import Audition, Colony, Counts
 from evolora_mesa.society.colony_gate import decide
 from evolora_mesa.society.funding import can_begin
@@ -29,6 +38,8 @@ def judge_colonies(model: EcologyModel) -> None:
         _close_season(model)
     _carry_out(model)
     for colony in model.colonies.founded:
+        if colony.expecting:
+            bear_child(model, colony)
         _reconsider(model, colony)
     _begin(model)
 

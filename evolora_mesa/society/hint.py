@@ -18,7 +18,7 @@ from evolora_mesa.tasks import Pool, pool_of
 if TYPE_CHECKING:
     from evolora_mesa.host.text import TextCodec
 
-__all__ = ["Hint", "Shelf", "ShelfSettings", "beginning_of", "is_readable", "length_of"]
+__all__ = ["Hint", "Shelf", "ShelfSettings", "are_readable", "beginning_of", "is_readable", "length_of"]
 
 
 @dataclass
@@ -190,19 +190,28 @@ def beginning_of(answers: Sequence[str], longest: int) -> str:
     return shared if shared.strip() else ""
 
 
-def is_readable(text: str, longest: int, codec: TextCodec) -> bool:
-    """Whether a text may enter a prompt: short, of printable characters, and read by the host as it is written, with no
-    unknown character and no special token in it.
+def are_readable(texts: Sequence[str], longest: int, codec: TextCodec) -> list[bool]:
+    """Of each text whether it may enter a prompt: short, of printable characters, and read by the host as it is
+    written, with no unknown character and no special token in it.
 
     Args:
         longest: characters.
     """
-    if not text or len(text) > longest:
-        return False
-    lines = text.split("\n")
-    if not all(map(str.isprintable, lines)):  # which halves of surrogate pairs and escapes are not
-        return False
-    return codec.decode([codec.encode_answer(line)[:-1] for line in lines]) == lines
+    plain = [  # halves of surrogate pairs and escapes are not printable
+        0 < len(text) <= longest and all(map(str.isprintable, text.split("\n"))) for text in texts
+    ]
+    lines = [line for text, fine in zip(texts, plain, strict=True) if fine for line in text.split("\n")]
+    # All of them at once: a call of the tokenizer costs more than what it decodes.
+    back = iter(codec.decode([codec.encode_answer(line)[:-1] for line in lines]) if lines else [])
+    return [
+        fine and [next(back) for _ in text.split("\n")] == text.split("\n")
+        for text, fine in zip(texts, plain, strict=True)
+    ]
+
+
+def is_readable(text: str, longest: int, codec: TextCodec) -> bool:
+    """Of one text; see `are_readable`."""
+    return are_readable([text], longest, codec)[0]
 
 
 def length_of(text: str, codec: TextCodec) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evolora_mesa.config_society import KnowledgeConfig
-from evolora_mesa.society.hint import Hint, Shelf, beginning_of, is_readable, length_of
+from evolora_mesa.society.hint import Hint, Shelf, are_readable, beginning_of, length_of
 from evolora_mesa.workload import Grades, Workload
 
 if TYPE_CHECKING:
@@ -48,15 +48,23 @@ class Knowledge(Shelf):
         self.expire(model.tick)
         right = np.flatnonzero(own & grades.success)
         surest = right[np.argsort(-workload.answers.log_probability.numpy()[right], kind="stable")]
-        for cell in np.unique(workload.cells[right]).tolist():
-            rows = surest[workload.cells[surest] == cell][: self.settings.fresh].tolist()
-            kept = [row for row in rows if self._keep(cell, workload, row, model.tick)]
+        fresh = {
+            cell: surest[workload.cells[surest] == cell][: self.settings.fresh].tolist()
+            for cell in np.unique(workload.cells[right]).tolist()
+        }
+        readable = self._readable(workload, [row for rows in fresh.values() for row in rows])
+        for cell, rows in fresh.items():
+            kept = [row for row in rows if row in readable and self._keep(cell, workload, row, model.tick)]
             if kept:
                 where = list(divmod(cell, model.grid.depths))
                 model.events.append(("kept", None, {"cell": where, "rows": kept}))
 
+    def _readable(self, workload: Workload, rows: Sequence[int]) -> set[int]:
+        """Those of the rows whose question and answer may enter a prompt."""
+        texts = [workload.tasks[row].prompt + workload.answers.texts[row] for row in rows]
+        fine = are_readable(texts, self.settings.longest, self._codec)
+        return {row for row, good in zip(rows, fine, strict=True) if good}
+
     def _keep(self, cell: int, workload: Workload, row: int, tick: int) -> bool:
         question, answer = workload.tasks[row].prompt, workload.answers.texts[row]
-        if not is_readable(question + answer, self.settings.longest, self._codec):
-            return False
         return self.put(cell, Hint(question, answer, length_of(question + answer, self._codec), tick), tick)

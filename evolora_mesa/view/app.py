@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import pandas  # noqa: F401 - reacton compares values with its tables, and finds half a module while a world loads it
 import reacton.core
 import reacton.ipyvuetify as v
 import solara
@@ -155,7 +157,7 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
                     place.label,
                     text=True,
                     classes=["ev-here"] if place.path == here else [],
-                    on_click=lambda path=place.path: go(path),  # type: ignore[misc]
+                    on_click=partial(go, place.path),
                 )
             v.Html(tag="span", class_="ev-gap")
             solara.Button(

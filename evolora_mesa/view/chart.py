@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import ipyvuetify
-import solara
+import reacton.core
 import traitlets
 
 __all__ = ["Chart", "Click"]
 
-Click = dict[str, Any]  # ``series`` (its id), ``place`` in it, ``name`` and ``id`` of the item
+Click = dict[str, Any]  # ``series`` (its id), ``place`` in it, ``name`` and ``id`` of the item; or `None`
 
+_CLICK: Final = ("series", "place", "name", "id")
 _VERSION: Final = "5.4.0"  # the one that solara-assets has
 
 
@@ -42,20 +43,21 @@ class ChartWidget(ipyvuetify.VuetifyTemplate):
 
     def vue_clicked(self, click: Click) -> None:
         if self.on_click is not None:
-            self.on_click(click)
+            self.on_click(dict.fromkeys(_CLICK) | click)  # JSON has no keys for what is undefined
 
 
-@solara.component
 def Chart(
     option: dict[str, Any],
     on_click: Callable[[Click], None] | None = None,
     height: str = "320px",
     label: str = "chart",
-) -> None:
+) -> reacton.core.Element:
     """Draw an option of ECharts.
 
-    It fills the width that it is given, and is drawn again when the window or the option changes; series with the same
-    ``id`` are kept, so a tooltip stays where it is. The element's ``data-drawn`` counts the options drawn.
+    A function and no component of its own: the option becomes text before Solara sees it, which would look at each of
+    its numbers several times. The chart fills the width that it is given, and is drawn again when the window or the
+    option changes; series with the same ``id`` are kept, so a tooltip stays where it is. The element's ``data-drawn``
+    counts the options drawn.
 
     Args:
         option: plain JSON values, without nan.
@@ -66,7 +68,7 @@ def Chart(
     Raises:
         ValueError: a number that is not finite.
     """
-    ChartWidget.element(
+    return ChartWidget.element(
         option=json.dumps(option, allow_nan=False, separators=(",", ":")),
         on_click=on_click,
         clickable=on_click is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import reacton.ipyvuetify as v
@@ -46,7 +47,7 @@ def Transport(session: Session) -> None:
                 solara.Button(
                     label,
                     classes=["ev-here"] if value == pace else [],
-                    on_click=lambda value=value: session.set_pace(value),  # type: ignore[misc]
+                    on_click=partial(session.set_pace, value),
                 )
             solara.Text("generations / s", classes=["ev-soft"])
         Status(session)
@@ -59,7 +60,9 @@ def Status(session: Session) -> None:
     state = "the next world is loading …" if session.coming.value else _STATES[status]
     speed = session.stage.value.speed
     with v.Html(tag="span", class_="ev-status", attributes={"role": "status"}):
-        v.Html(tag="span", class_=f"ev-state {'ev-bad' if status in ('failed', 'ended') else ''}", children=[state])
+        v.Html(
+            tag="span", class_=f"ev-state {'ev-bad' if status in ('failed', 'ended') else ''}", children=[f"{state} "]
+        )
         if picture is not None:
             _fact("generation", f"{picture.tick}")
             _fact("organelles", f"{len(picture.organelles)}")
@@ -71,7 +74,7 @@ def Status(session: Session) -> None:
 
 
 def _fact(name: str, value: str) -> None:
-    v.Html(tag="span", children=[f"{name} ", v.Html(tag="b", children=[value])])
+    v.Html(tag="span", children=[f"{name} ", v.Html(tag="b", children=[value]), " "])
 
 
 @solara.component

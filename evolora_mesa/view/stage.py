@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from evolora_mesa.errors import EvoloraError, RunError, one_line
+from evolora_mesa.view.forget import forget
 
 if TYPE_CHECKING:
     import mesa  # by name only: it loads for seconds, and the page is there before the world is
@@ -186,7 +187,7 @@ class Stage(Generic[World, Shot]):
             if future.set_running_or_notify_cancel():
                 future.set_exception(_nobody_there(self.message))
         if world is not None and not self._lent:
-            _forget(world)
+            forget(world)
         del world
         gc.collect()  # a world is full of circles, and holds the weights of everybody who lives in it
 
@@ -292,15 +293,3 @@ def _in_one_line(error: BaseException) -> str:
 
 def _nobody_there(message: str) -> RunError:
     return RunError("the world is gone", do=message or "Ask the one that is there now.")
-
-
-def _forget(world: mesa.Model) -> None:
-    """Drop the references by which Mesa 3.3 keeps every model alive: a table of counters, and the cells' caches."""
-    from mesa import Agent
-    from mesa.discrete_space import Cell
-
-    getattr(Agent, "_ids", {}).pop(world, None)
-    for method in (Cell.get_neighborhood, getattr(Cell, "_neighborhood", None)):
-        clear = getattr(method, "cache_clear", None)
-        if clear is not None:
-            clear()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import ipyvuetify
-import solara
+import reacton.core
 import traitlets
 
 from evolora_mesa.errors import one_line
@@ -37,8 +38,7 @@ class TableWidget(ipyvuetify.VuetifyTemplate):
 
     template_file = (__file__, "table.vue")
 
-    columns: Any = traitlets.List().tag(sync=True)
-    rows: Any = traitlets.List().tag(sync=True)
+    content = traitlets.Unicode("{}").tag(sync=True)  # JSON, as the option of a chart
     label = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Unicode("none").tag(sync=True)
     clickable = traitlets.Bool(False).tag(sync=True)
@@ -49,14 +49,13 @@ class TableWidget(ipyvuetify.VuetifyTemplate):
             self.on_click(id)
 
 
-@solara.component
 def Table(
     columns: Sequence[Column],
     rows: Sequence[Row],
     on_click: Callable[[int], None] | None = None,
     label: str = "table",
     height: str = "none",
-) -> None:
+) -> reacton.core.Element:
     """Rows under headings.
 
     Args:
@@ -64,9 +63,9 @@ def Table(
         label: what it shows, for those who do not see it.
         height: most of it, as in CSS; the rest is scrolled.
     """
-    TableWidget.element(
-        columns=[{"title": column.title, "kind": column.kind} for column in columns],
-        rows=[_plain(row) for row in rows],
+    content = {"columns": [column._asdict() for column in columns], "rows": [_plain(row) for row in rows]}
+    return TableWidget.element(
+        content=json.dumps(content, separators=(",", ":")),
         label=label,
         height=height,
         clickable=on_click is not None,

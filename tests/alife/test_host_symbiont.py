@@ -5,6 +5,7 @@ import pytest
 
 from evolora_mesa.alife.host_symbiont import Host, HostSymbiont, Symbiont, conditions
 from evolora_mesa.alife.host_symbiont.interaction import HOST, ID, SYMBIONT, VALUE
+from evolora_mesa.alife.log_schema import OPS
 from evolora_mesa.errors import ConfigError
 
 _SMALL = {"width": 12, "height": 10}
@@ -37,6 +38,7 @@ def test_the_log_adds_up_and_knows_everybody():
     assert set(births["id"].tolist()) - set(deaths["id"].tolist()) == alive
     words = log.keys("niche")
     by_id = dict(zip(births["id"].tolist(), births["niche"].tolist(), strict=True))
+    assert 1.0 < model.turnovers < len(births) / 120
     links = log.stream("links")
     assert all(by_id[c] == by_id[p] for c, p in zip(links["child"].tolist(), links["parent"].tolist(), strict=True))
     assert words == ["host", "symbiont"]
@@ -60,11 +62,13 @@ def test_agents_are_hosts_and_symbionts_that_stay_themselves_while_they_live():
     hosts, symbionts = model.agents_by_type[Host], model.agents_by_type[Symbiont]
     assert len(hosts) == 120 and len(symbionts) == len(model.symbionts())
     before = {agent.uid: agent for agent in model.agents}
+    ages = {uid: agent.age for uid, agent in before.items()}
     model.step()
     now = {agent.uid: agent for agent in model.agents}
     stayed = before.keys() & now.keys()
     assert len(stayed) > 60 and all(before[uid] is now[uid] for uid in stayed)
-    assert now.keys() != before.keys()
+    assert all(now[uid].age == ages[uid] + 1 for uid in stayed)
+    assert now.keys() - stayed and all(now[uid].age == 0 for uid in now.keys() - stayed)
     one = model.agents_by_type[Host][0]
     assert one.age == model.tick - model.born[HOST, one.row]
     assert one.cell == (one.row % 12, one.row // 12)
@@ -91,10 +95,12 @@ def _reach(*, spatial: bool) -> int:
 def test_a_resumed_run_is_the_unbroken_one():
     settings = {"vertical": 0.5, "mutation_rate": 0.5, "snapshot_every": 20}
     unbroken, broken = _run(60, **settings), _run(25, **settings)
-    state = broken.state_dict()
+    state, then = broken.state_dict(), {agent.uid for agent in broken.agents}
     broken.step()
     resumed = HostSymbiont(**_SMALL, **settings)
+    assert {agent.generation for agent in resumed.agents} == {0.0}
     resumed.load_state_dict(state)
+    assert {agent.uid for agent in resumed.agents} == then
     for _ in range(35):
         resumed.step()
     assert (resumed.tenants == unbroken.tenants).all() and (resumed.born == unbroken.born).all()
@@ -107,6 +113,16 @@ def test_a_resumed_run_is_the_unbroken_one():
 def test_the_same_seed_is_the_same_run_with_or_without_a_log_and_another_is_not():
     assert (_run(20).tenants == _run(20, record=False).tenants).all()
     assert (_run(20).tenants != _run(20, rng=1).tenants).any()
+
+
+def test_half_of_the_children_mutate_at_a_rate_of_a_half_and_by_the_size_that_was_asked_for():
+    model = _run(10, width=40, height=40, host_start=0.0, infection=0.0, mutation_rate=0.5, mutation_size=0.1)
+    births = model.log.stream("births")
+    mutated = births["op"][births["step"] == 10] == OPS.index("mutate")
+    assert 1000 < len(mutated) < 1600  # the others were replaced before their turn
+    assert mutated.mean() == pytest.approx(0.5, abs=0.05)
+    values = model.tenants[HOST, VALUE]
+    assert values[values != 0].std() == pytest.approx(0.1, abs=0.01)
 
 
 def test_mutation_of_size_nought_is_cloning():
@@ -129,7 +145,14 @@ def test_a_picture_has_the_shape_of_the_world():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"width": 2}, {"vertical": 1.1}, {"host_start": "mutualist"}, {"symbiont_start": -2.0}, {"infection": -1}],
+    [
+        {"width": 2},
+        {"vertical": 1.1},
+        {"host_start": "mutualist"},
+        {"symbiont_start": -2.0},
+        {"infection": -1},
+        {"spatial": "no"},
+    ],
 )
 def test_what_cannot_be_is_refused_in_one_line(settings):
     with pytest.raises(ConfigError) as error:

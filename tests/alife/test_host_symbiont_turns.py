@@ -16,7 +16,8 @@ from evolora_mesa.alife.host_symbiont.interaction import (
     Rules,
     take_turn,
 )
-from evolora_mesa.alife.host_symbiont.turns import Draws, draw, update
+from evolora_mesa.alife.host_symbiont.turns import Draws, draw
+from evolora_mesa.alife.host_symbiont.update import update
 
 
 def _loop(tenants: np.ndarray, draws: Draws, rules: Rules) -> tuple[np.ndarray, int, int]:
@@ -98,7 +99,7 @@ def test_hosts_that_act_at_once_are_hosts_that_act_one_after_the_other(seed, cel
         assert np.array_equal(there, ~np.isnan(after[SYMBIONT, 0]))
         np.testing.assert_allclose(done.tenants[HOST, :3], after[HOST], atol=1e-9)
         np.testing.assert_allclose(done.tenants[SYMBIONT, :3, there], after[SYMBIONT, :, there], atol=1e-9)
-        assert (len(done.parents[HOST]), len(done.parents[SYMBIONT])) == (families, symbionts)
+        assert tuple(len(births.parents) for births in done.born) == (families, symbionts)
         tenants = done.tenants
         tenants[:, POINTS] = np.where(hot, tenants[:, POINTS] + [[900.0], [50.0]], tenants[:, POINTS])
         tenants[HOST, ID] = np.arange(cells)
@@ -113,11 +114,11 @@ def test_everybody_is_accounted_for(seed, cells):
     done = update(tenants, draw(rng, None, cells, vertical=0.5, size=0.3, rate=1.0), Rules(), 1000)
     for kind in (HOST, SYMBIONT):
         before, after = (ids[kind, ID][ids[kind, ID] >= 0] for ids in (tenants, done.tenants))
-        born, dead = done.born[kind][ID], done.dead[kind][ID]
+        born, dead = done.born[kind].rows[ID], done.dead[kind][ID]
         assert sorted(np.r_[after, dead]) == sorted(np.r_[before, born])
-        assert set(done.parents[kind]) <= set(np.r_[before, born])
-        assert (done.parents[kind] < born).all()
-    newborn = np.r_[done.born[HOST][ID], done.born[SYMBIONT][ID]]
+        assert set(done.born[kind].parents) <= set(np.r_[before, born])
+        assert (done.born[kind].parents < born).all()
+    newborn = np.concatenate([births.rows[ID] for births in done.born])
     assert newborn.tolist() == list(range(1000, 1000 + len(newborn)))
     held = [float(state[:, POINTS].sum()) for state in (tenants, done.tenants)]
     lost = sum(float(rows[POINTS].sum()) for rows in done.dead)
@@ -138,6 +139,16 @@ def test_a_child_of_an_update_can_act_in_it_only_after_its_arrival():
     assert first.paid[SYMBIONT] == 299.0
     assert last.paid[SYMBIONT] == 199.0 and last.tenants[SYMBIONT, POINTS, 1] == 0.0
     assert first.gains[SYMBIONT] == 200.0 and last.gains[SYMBIONT] == 100.0
+
+
+def test_the_order_of_turns_is_another_one_in_every_update_and_offspring_goes_elsewhere():
+    rng = np.random.default_rng(9)
+    draws = [draw(rng, None, 100, vertical=0.25, size=0.1, rate=1.0) for _ in range(40)]
+    ranks = np.array([one.rank for one in draws])
+    assert (np.sort(ranks) == np.arange(100)).all() and len(np.unique(ranks[:, 0])) > 20
+    assert all((one.targets != np.arange(100)).all() and one.targets.max() < 100 for one in draws)
+    assert len(np.unique(draws[0].targets[HOST])) > 50
+    assert np.mean([one.transmits.mean() for one in draws]) == pytest.approx(0.25, abs=0.03)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,14 @@ def test_selection_finds_the_one_optimum_of_a_landscape_without_epistasis():
     assert chance.fitness.mean() < model.fitness.mean() - 0.05
 
 
+def test_sharing_keeps_genomes_apart_that_tournaments_alone_draw_together():
+    settings = {"population": 60, "mutation": 0.01, "sharing_threshold": 3.0, "record": False}
+    kinds = {}
+    for selection in ("tournament", "sharing"):
+        kinds[selection] = len(np.unique(_run(80, selection=selection, **settings).genomes, axis=0))
+    assert kinds["sharing"] > 2 * kinds["tournament"]
+
+
 def test_every_generation_is_replaced_and_the_log_adds_up():
     model = _run(40)
     log = model.log.close()

@@ -12,10 +12,13 @@ from world_fixtures import at_home, enrich, live
 from evolora_mesa.config import PlasticityConfig
 from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
+from evolora_mesa.society.charter import climb, open_audition
 from evolora_mesa.society.colony import Audition, Colony, Counts, Lesson
+from evolora_mesa.society.council import judge_colonies
 from evolora_mesa.society.funding import can_begin, can_go_on, ceiling
 from evolora_mesa.society.ladder import FEWEST_LESSONS, teaching_tokens
 from evolora_mesa.study.lanes import train_lanes
+from evolora_mesa.turnover import bury
 
 FAMILIES = ("logic", "string.sort", "word.count", "code.format")  # the last is paid in the style of the second
 OPEN = {
@@ -161,6 +164,19 @@ def test_the_grant_fund_helps_a_trial_while_it_looks_promising(petri: HostServic
     model.ledger.transfer(colony.pot, model.sun, model.ledger.balance(colony.pot), "gift")
     audition.counts = Counts(0, 10, 10)
     assert not can_go_on(model, colony)
+
+
+def test_the_child_of_a_colony_that_has_climbed_is_born_when_there_is_room(petri: HostService) -> None:
+    model = quiet_world(petri, **{"reproduction.enabled": True, "reproduction.floor": 16.0, "population.maximum": 4})
+    colony = founded(model, (0, 1))
+    open_audition(model, colony, Audition("fused", model.tick))
+    climb(model, colony)
+    assert colony.expecting and len(model.agents) == 4
+    judge_colonies(model)
+    assert colony.expecting and not model.gatehouse.trials
+    bury(model, model.organelles()[-1:])
+    judge_colonies(model)
+    assert not colony.expecting and model.gatehouse.trials[0].operator == "fused"
 
 
 def test_a_colony_that_was_just_founded_may_begin_with_an_empty_pot(

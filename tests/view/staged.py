@@ -31,10 +31,9 @@ class Clock(mesa.Model):
     def __init__(self, life: int = 10**9, breaks_at: int = -1, door: threading.Event | None = None) -> None:
         super().__init__(rng=0)
         self.tick, self.life, self.breaks_at, self.door = 0, life, breaks_at, door
-        self.entered = threading.Event()
+        mesa.Agent(self)  # by its agents Mesa remembers a model
 
     def step(self) -> None:
-        self.entered.set()
         if self.door is not None:
             assert self.door.wait(LONGEST_WAIT)
         if self.tick + 1 == self.breaks_at:

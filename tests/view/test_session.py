@@ -136,10 +136,13 @@ def test_resets_leave_no_more_than_two_worlds_alive(opened: Any, resets: int) ->
 
 def test_impatient_resets_end_in_one_world(opened: Any) -> None:
     session = opened(tiny())
+    passed_over = []
     for seed in range(1, 6):
         session.change("seed", seed, 0)
         session.reset()
+        passed_over.append(session._next[0])
     wait_for(lambda: session.config.value.seed == 5)
+    assert all(stage.join(LONGEST_WAIT) for stage in passed_over[:-1])
     assert session.stage.value.ask(lambda model: model.config.seed).result(LONGEST_WAIT) == 5
 
 

@@ -12,8 +12,17 @@ from evolora_mesa.alife.digital_organisms.division import begin, copy_child, gra
 from evolora_mesa.alife.digital_organisms.genome import LONGEST, NULL, letters, numbers
 from evolora_mesa.alife.digital_organisms.hardware import DIVIDES, PUTS_OUT, execute
 from evolora_mesa.alife.digital_organisms.jit import kernel
-from evolora_mesa.alife.digital_organisms.layout import AGE, COPIED, EXECUTED, GESTATION, INPUT, LENGTH, PHENOTYPE
-from evolora_mesa.alife.digital_organisms.layout import Organisms, empty
+from evolora_mesa.alife.digital_organisms.layout import (
+    AGE,
+    COPIED,
+    EXECUTED,
+    GESTATION,
+    INPUT,
+    LENGTH,
+    PHENOTYPE,
+    Organisms,
+    empty,
+)
 from evolora_mesa.alife.digital_organisms.rewards import reward
 from evolora_mesa.alife.digital_organisms.tasks import TASKS, VALUES
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from evolora_mesa.alife.digital_organisms import layout
 from evolora_mesa.alife.digital_organisms.agents import Organism
 from evolora_mesa.alife.digital_organisms.chance import seeded
-from evolora_mesa.alife.digital_organisms.genome import LONGEST, ancestor, letters, numbers
+from evolora_mesa.alife.digital_organisms.genome import LONGEST, ancestor, numbers
 from evolora_mesa.alife.digital_organisms.jit import COMPILED
 from evolora_mesa.alife.digital_organisms.layout import empty
 from evolora_mesa.alife.digital_organisms.recording import Recorder
 from evolora_mesa.alife.digital_organisms.tasks import TASKS, VALUES
-from evolora_mesa.alife.digital_organisms.world import Rules, advance, blank, settle
+from evolora_mesa.alife.digital_organisms.world import BIRTH, NEXT_ID, USED, WRITTEN, Rules, advance, blank, settle
 from evolora_mesa.alife.interface import Target, one_of, real, whole
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
 from evolora_mesa.errors import ConfigError
@@ -60,7 +60,7 @@ class DigitalOrganisms(MirrorModel):
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"energy", "birth", "heredity", "death", "niches", "space", "tasks"}
+        {"energy", "birth", "heredity", "death", "niches", "space", "tasks", "complexity"}
     )
 
     def __init__(
@@ -124,7 +124,7 @@ class DigitalOrganisms(MirrorModel):
         cpu = self.organisms.cpu[cell]
         cpu[layout.ID], cpu[layout.LENGTH], cpu[layout.COPIED], cpu[layout.NICHE] = 0, length, length, -1
         settle(self.organisms, cell, instructions, length, float(length), self.chance)
-        self.events.counts[2] = 1  # the next id
+        self.events.counts[NEXT_ID] = 1
         self.recorder.found(0, genome, float(length))
         self._snapshot()
 
@@ -153,15 +153,14 @@ class DigitalOrganisms(MirrorModel):
 
     def _take_events(self) -> None:
         counts = self.events.counts
-        self.born += int((self.events.facts[: counts[0], 0] == 0).sum())
+        self.born += int((self.events.facts[: counts[USED], 0] == BIRTH).sum())
         if self.log.enabled:
             self.recorder.take(self.events, self.tick, self.time_gen)
-        counts[:2] = 0
+        counts[USED] = counts[WRITTEN] = 0
 
     def _snapshot(self) -> None:
         if self.log.enabled:
-            rows = np.flatnonzero(self.alive)
-            self.recorder.snapshot(self.tick, self.time_gen, self.organisms.cpu[rows], self.organisms.merit[rows])
+            self.recorder.snapshot(self.tick, self.time_gen, self.organisms, np.flatnonzero(self.alive))
 
     # ---------------------------------------------------------------- looking
 
@@ -176,10 +175,9 @@ class DigitalOrganisms(MirrorModel):
 
     @property
     def time_gen(self) -> float:
-        """Mean generation of the living; of the last who lived when nobody is left."""
-        alive = self.alive
-        generations = self.organisms.cpu[alive if alive.any() else slice(None), layout.GENERATION]
-        return float(generations.mean())
+        """Mean generation of the living; when nobody is left, of those who lived last in their cells."""
+        cpu, alive = self.organisms.cpu, self.alive
+        return float(cpu[alive if alive.any() else cpu[:, layout.LENGTH] > 0, layout.GENERATION].mean())
 
     def solvers(self, task: str) -> int:
         """Organisms that solved ``task`` in their last gestation.
@@ -215,8 +213,10 @@ class DigitalOrganisms(MirrorModel):
         state = super().state_dict() | {"born": self.born, "executed": self.executed}
         used = int(self.organisms.cpu[:, [layout.SIZE, layout.LENGTH]].max())
         arrays = self.organisms._asdict() | {"levels": self.levels, "chance": self.chance, "counts": self.events.counts}
-        state["arrays"] |= {name: array[:, :used].copy() if array.shape[-1] == LONGEST else array.copy()
-                            for name, array in arrays.items()}
+        state["arrays"] |= {
+            name: array[:, :used].copy() if array.shape[-1] == LONGEST else array.copy()
+            for name, array in arrays.items()
+        }
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -227,11 +227,7 @@ class DigitalOrganisms(MirrorModel):
         for name, array in arrays.items():
             saved = state["arrays"][name]
             array[..., : saved.shape[-1]] = saved
-        genomes = zip(self.organisms.genome, self.organisms.cpu[:, layout.LENGTH].tolist(), strict=True)
-        codes = self.log.codes("geno", (letters(sites[:length]) for sites, length in genomes))
-        uids = self.organisms.cpu[:, layout.ID].tolist()
-        self.recorder.genotypes = dict(zip(uids, codes.tolist(), strict=True))
-        self.recorder.genotypes.pop(-1, None)
+        self.recorder.remember(self.organisms)
 
     @classmethod
     def reference(cls, *, quick: bool) -> list[Target]:

@@ -30,12 +30,25 @@ from evolora_mesa.alife.digital_organisms.rewards import reward
 from evolora_mesa.alife.digital_organisms.schedule import pick, weigh
 from evolora_mesa.alife.digital_organisms.tasks import TOP_BYTES
 
-__all__ = ["BIRTH", "DEATH", "DIVISION", "REWARD", "Events", "Rules", "advance", "blank", "settle"]
+__all__ = [
+    "BIRTH",
+    "DEATH",
+    "DIVISION",
+    "NEXT_ID",
+    "REWARD",
+    "USED",
+    "WRITTEN",
+    "Events",
+    "Rules",
+    "advance",
+    "blank",
+    "settle",
+]
 
 # What happens: the first column of `Events.facts`.
 BIRTH, DIVISION, DEATH, REWARD = 0, 1, 2, 3
 _MOST_AT_ONCE: Final = 4  # events of one instruction
-_USED, _WRITTEN, _NEXT_ID = 0, 1, 2
+USED, WRITTEN, NEXT_ID = 0, 1, 2  # places in `Events.counts`
 
 
 class Rules(NamedTuple):
@@ -115,7 +128,7 @@ def advance(
     merit, bonus, uptake, tree = organisms.merit, organisms.bonus, organisms.uptake, organisms.tree
     facts, counts = events.facts, events.counts
     for done in range(instructions):
-        full = counts[_USED] + _MOST_AT_ONCE > len(facts) or counts[_WRITTEN] + LONGEST > len(events.letters)
+        full = counts[USED] + _MOST_AT_ONCE > len(facts) or counts[WRITTEN] + LONGEST > len(events.letters)
         if full or tree[1] <= 0.0:
             return done
         row = pick(tree, chance)
@@ -150,17 +163,15 @@ def note(events: Events, uid: int, amount: float) -> int:
 
     They are no arguments, for numba would compile this anew for every constant among them.
     """
-    at = int(events.counts[_USED])
-    events.counts[_USED] = at + 1
+    at = int(events.counts[USED])
+    events.counts[USED] = at + 1
     events.facts[at, 1] = uid
     events.amounts[at] = amount
     return at
 
 
 @kernel
-def die(
-    cpu: NDArray[np.int64], merit: NDArray[np.float64], tree: NDArray[np.float64], events: Events, row: int
-) -> int:
+def die(cpu: NDArray[np.int64], merit: NDArray[np.float64], tree: NDArray[np.float64], events: Events, row: int) -> int:
     """Leave cell ``row`` empty; the row of the event, for its cause."""
     at = note(events, int(cpu[row, ID]), -merit[row])
     events.facts[at, 0], events.facts[at, 2] = DEATH, 0
@@ -181,7 +192,7 @@ def bear(
     now: int,
     chance: NDArray[np.int64],
 ) -> None:
-    """The child goes to an empty one of the eight neighbours, else to any of the nine cells, whose organism it kills."""
+    """The child goes to an empty one of eight neighbours, else to any of the nine cells, whose organism it kills."""
     cpu, merit, tree = organisms.cpu, organisms.merit, organisms.tree
     column, line = parent // rules.height, parent % rules.height
     empties, cell = 0, -1
@@ -203,11 +214,11 @@ def bear(
         die(cpu, merit, tree, events, cell)
     for fact in (GENERATION, PHENOTYPE, NICHE, GESTATION, EXECUTED):
         cpu[cell, fact] = cpu[parent, fact]
-    child, first = int(events.counts[_NEXT_ID]), int(events.counts[_WRITTEN])
+    child, first = int(events.counts[NEXT_ID]), int(events.counts[WRITTEN])
     for site in range(length):
         events.letters[first + site] = events.child[site]
-    events.counts[_NEXT_ID] = child + 1
-    events.counts[_WRITTEN] = first + length
+    events.counts[NEXT_ID] = child + 1
+    events.counts[WRITTEN] = first + length
     cpu[cell, ID], cpu[cell, BORN] = child, now
     cpu[cell, LENGTH], cpu[cell, COPIED] = length, copied
     settle(organisms, cell, events.child, length, share, chance)

@@ -8,13 +8,15 @@ from typing import Any, ClassVar, Literal
 import mesa
 import numpy as np
 
-from evolora_mesa.alife.host_symbiont import agents as partners
-from evolora_mesa.alife.host_symbiont.agents import KINDS, PHENOTYPES, Host, Symbiont
-from evolora_mesa.alife.host_symbiont.interaction import GENERATION, HOST, ID, NOBODY, POINTS, SYMBIONT, VALUE, Rules
-from evolora_mesa.alife.host_symbiont.turns import Update, draw, update
+from evolora_mesa.alife.host_symbiont.agents import Host, Symbiont
+from evolora_mesa.alife.host_symbiont.chronicle import Chronicle
+from evolora_mesa.alife.host_symbiont.interaction import HOST, ID, NOBODY, POINTS, SYMBIONT, VALUE, Rules
+from evolora_mesa.alife.host_symbiont.reporters import REPORTERS
+from evolora_mesa.alife.host_symbiont.turns import draw
+from evolora_mesa.alife.host_symbiont.update import update
 from evolora_mesa.alife.interface import Target, real, whole
-from evolora_mesa.alife.log import OPS
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
+from evolora_mesa.errors import ConfigError
 
 __all__ = ["HostSymbiont"]
 
@@ -40,6 +42,7 @@ class HostSymbiont(MirrorModel):
     Attributes:
         tenants: ``[2, 4, cells]`` value, points, generation and id of host and symbiont; cell = y · width + x.
         born: ``[2, cells]`` update of their birth.
+        turnovers: births per living agent since the beginning: the time of the log, in generations.
 
     Raises:
         ConfigError: an argument is of the wrong type or out of range.
@@ -79,17 +82,13 @@ class HostSymbiont(MirrorModel):
             real("host_price", host_price, low=1.0, high=1e12),
             real("symbiont_price", symbiont_price, low=1.0, high=1e12),
         )
+        if not isinstance(spatial, bool):
+            raise ConfigError("spatial is neither true nor false", expected="True or False", got=spatial)
         self.neighbours = self._moore() if spatial else None
-        self._codes = [
-            (
-                self.log.codes("geno", partners.bin_names(kind)),
-                self.log.codes("pheno", names),
-                self.log.code("niche", kind),
-            )
-            for kind, names in zip(KINDS, PHENOTYPES, strict=True)
-        ]
+        self.turnovers = 0.0
+        self.chronicle = Chronicle(self)
         self._found(host_start, symbiont_start, real("infection", infection, low=0.0, high=100.0))
-        self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
+        self.datacollector = mesa.DataCollector(model_reporters=REPORTERS)
         self.datacollector.collect(self)
 
     # ---------------------------------------------------------------- building
@@ -110,10 +109,8 @@ class HostSymbiont(MirrorModel):
         self.tenants[SYMBIONT, VALUE, hit] = _values("symbiont_start", symbiont_start, len(hit), rng)
         self.tenants[SYMBIONT, ID, hit] = cells + np.arange(len(hit))
         self.next_id = cells + len(hit)
-        for kind in (HOST, SYMBIONT):
-            rows = self.tenants[kind][:, self.alive(kind)]
-            self.log.births(0, 0.0, rows[ID], op="init", energy=0.0, **self._keys(kind, rows[VALUE]))
-        self._snapshot()
+        self.chronicle.founders()
+        self.chronicle.snapshot()
 
     # ---------------------------------------------------------------- one update
 
@@ -131,55 +128,13 @@ class HostSymbiont(MirrorModel):
         done = update(self.tenants, chance, self.rules, self.next_id)
         self.born[done.tenants[:, ID] >= self.next_id] = self.tick
         self.tenants = done.tenants
-        self.next_id += sum(len(rows[ID]) for rows in done.born)
-        if self.log.enabled:
-            self._record(done)
+        births = sum(len(newborn.parents) for newborn in done.born)
+        self.next_id += births
+        self.turnovers += births / int((self.tenants[:, ID] >= 0).sum())
+        self.chronicle.record(done)
         if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            self.chronicle.snapshot()
         self.datacollector.collect(self)
-
-    def _record(self, done: Update) -> None:
-        """Births before deaths, for a host can die in the update in which its child was born."""
-        now = self.time_gen
-        for kind in (HOST, SYMBIONT):
-            rows = done.born[kind]
-            if not rows.size:
-                continue
-            op = np.where(done.changed[kind], OPS.index("mutate"), OPS.index("clone"))
-            keys = self._keys(kind, rows[VALUE])
-            self.log.births(self.tick, now, rows[ID], done.parents[kind], op=op, energy=0.0, **keys)
-        for kind in (HOST, SYMBIONT):
-            self.log.deaths(self.tick, now, done.dead[kind][ID], cause="overwritten")
-        self.log.energy(self.tick, -1, "meal", done.gains.sum())
-        self.log.energy(self.tick, -1, "offspring", -done.paid.sum())
-        self.log.energy(self.tick, -1, "residual_at_death", -sum(rows[POINTS].sum() for rows in done.dead))
-
-    def _snapshot(self) -> None:
-        if not self.log.enabled:
-            return
-        facts = []
-        for kind in (HOST, SYMBIONT):
-            rows, here = self.tenants[kind], self.alive(kind)
-            keys = self._keys(kind, rows[VALUE, here])
-            facts.append(
-                {
-                    "ids": rows[ID, here],
-                    "energy": rows[POINTS, here],
-                    "age": self.tick - self.born[kind, here],
-                    "generation": rows[GENERATION, here],
-                    "geno": keys["geno"],
-                    "pheno": keys["pheno"],
-                    "niche": np.full(int(here.sum()), keys["niche"]),
-                }
-            )
-        both = {name: np.concatenate([part[name] for part in facts]) for name in facts[0]}
-        value = np.concatenate([self.tenants[kind, VALUE, self.alive(kind)] for kind in (HOST, SYMBIONT)])
-        self.log.snapshot(self.tick, self.time_gen, **both, traits={"value": value})
-
-    def _keys(self, kind: int, values: np.ndarray) -> dict[str, Any]:
-        """Codes of genotype, phenotype and niche."""
-        geno, pheno, niche = self._codes[kind]
-        return {"geno": geno[partners.genotypes(values)], "pheno": pheno[partners.phenotypes(values)], "niche": niche}
 
     # ---------------------------------------------------------------- looking
 
@@ -190,12 +145,6 @@ class HostSymbiont(MirrorModel):
     def symbionts(self) -> np.ndarray:
         """Interaction values ``(n,)`` of the symbionts."""
         return self.tenants[SYMBIONT, VALUE, self.alive(SYMBIONT)]
-
-    @property
-    def time_gen(self) -> float:
-        """Mean generation of everybody who is alive."""
-        living = self.tenants[:, ID] >= 0
-        return float(self.tenants[:, GENERATION][living].mean())
 
     def living(self) -> Iterator[tuple[type[Reflection], list[int], list[int]]]:
         """Hosts, then symbionts."""
@@ -219,14 +168,14 @@ class HostSymbiont(MirrorModel):
 
     def state_dict(self) -> dict[str, Any]:
         """The base's, with tenants and births."""
-        state = super().state_dict() | {"next_id": self.next_id}
+        state = super().state_dict() | {"next_id": self.next_id, "turnovers": self.turnovers}
         state["arrays"] |= {"tenants": self.tenants.copy(), "born": self.born.copy()}
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse of `state_dict`."""
         super().load_state_dict(state)
-        self.next_id = state["next_id"]
+        self.next_id, self.turnovers = state["next_id"], state["turnovers"]
         self.tenants, self.born = state["arrays"]["tenants"].copy(), state["arrays"]["born"].copy()
 
     @classmethod
@@ -239,35 +188,3 @@ class HostSymbiont(MirrorModel):
 
 def _values(name: str, start: float | str, n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(-1.0, 1.0, n) if start == "random" else np.full(n, real(name, start, low=-1.0, high=1.0))
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def mean_host(model: HostSymbiont) -> float:
-    """Mean interaction value of the hosts."""
-    return _mean(model.tenants[HOST, VALUE])
-
-
-def mean_symbiont(model: HostSymbiont) -> float:
-    """Mean interaction value of the symbionts; nan when there are none."""
-    return _mean(model.symbionts())
-
-
-def symbionts(model: HostSymbiont) -> int:
-    """Living symbionts."""
-    return len(model.symbionts())
-
-
-def parasites(model: HostSymbiont) -> int:
-    """Symbionts with a value below -0.4."""
-    return int((model.symbionts() < -partners.EDGE).sum())
-
-
-def mutualists(model: HostSymbiont) -> int:
-    """Symbionts with a value from 0.4."""
-    return int((model.symbionts() >= partners.EDGE).sum())
-
-
-_REPORTERS = {f.__name__: f for f in (mean_host, mean_symbiont, symbionts, parasites, mutualists)}

@@ -1,4 +1,4 @@
-"""One update, in which the hosts act one after the other in random order, computed for all of them at once.
+"""Hosts that take their turns one after the other, in random order, computed for all of them at once.
 
 What a cell does depends on those that acted before it: their children may have replaced its tenants, their symbionts
 infected its host. So turns are taken on a guess (nobody is disturbed), the arrivals before each cell's own turn are
@@ -8,18 +8,16 @@ forward in time only, this ends, and ends at exactly what a loop over the hosts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from evolora_mesa.alife.host_symbiont.arrivals import Arrivals, settle, victims
+from evolora_mesa.alife.host_symbiont.arrivals import Arrivals, Settlement, settle
 from evolora_mesa.alife.host_symbiont.interaction import (
     GENERATION,
     HOST,
     ID,
     NOBODY,
-    POINTS,
     SYMBIONT,
     VALUE,
     Outcome,
@@ -27,7 +25,7 @@ from evolora_mesa.alife.host_symbiont.interaction import (
     take_turn,
 )
 
-__all__ = ["Draws", "Update", "draw", "update"]
+__all__ = ["Draws", "Turns", "Wave", "draw", "take_turns"]
 
 
 class Draws(NamedTuple):
@@ -70,82 +68,52 @@ def draw(
     return Draws(rng.permutation(cells), targets, rng.random(cells) < vertical, changes)
 
 
-class Update(NamedTuple):
-    """What happened.
+class Wave(NamedTuple):
+    """Arrivals, those who lived there before ``[2, 4, all cells]``, and what became of both."""
+
+    arrivals: Arrivals
+    tenants: np.ndarray
+    settlement: Settlement
+
+
+class Turns(NamedTuple):
+    """All turns of an update.
 
     Attributes:
-        tenants: ``[2, 4, cells]`` afterwards.
-        gains: ``[2]`` points earned by all hosts, by all symbionts.
-        paid: ``[2]`` points spent on offspring.
-        born: by kind, ``[4, births]`` in the order of birth.
-        parents: by kind, ``[births]`` ids.
-        changed: by kind, ``[births]`` bool: the value was mutated.
-        dead: by kind, ``[4, deaths]`` as they were when they were replaced.
+        at_turn: ``[2, 4, cells]`` tenants as their turns found them.
+        acts: what they did.
+        early, late: who came to a cell before its turn, and after it.
+        end: ``[2, 4, cells]`` tenants afterwards.
     """
 
-    tenants: np.ndarray
-    gains: np.ndarray
-    paid: np.ndarray
-    born: tuple[np.ndarray, np.ndarray]
-    parents: tuple[np.ndarray, np.ndarray]
-    changed: tuple[np.ndarray, np.ndarray]
-    dead: tuple[np.ndarray, np.ndarray]
+    at_turn: np.ndarray
+    acts: Outcome
+    early: Wave
+    late: Wave
+    end: np.ndarray
 
 
-def update(tenants: np.ndarray, draws: Draws, rules: Rules, next_id: int) -> Update:
+def take_turns(tenants: np.ndarray, draws: Draws, rules: Rules, next_id: int) -> Turns:
     """Feed everybody, let everybody reproduce who can.
 
     Args:
         tenants: ``[2, 4, cells]`` before; not changed.
         draws: the chance of this update.
         rules: of the world.
-        next_id: the newborn are numbered from here, hosts first, in the order of birth.
+        next_id: from here on, IDs are moments of birth: ``next_id`` and twice the rank of the turn, or one more.
     """
-    at_turn, acts, early = _rounds(tenants, draws, rules, next_id)
-    late = _arrivals(tenants, at_turn, acts, draws, next_id, early=False)
-    before, after = settle(early, tenants), settle(late, acts.after)
+    at_turn, acts, arrivals, settlement = _rounds(tenants, draws, rules, next_id)
+    early = Wave(arrivals, tenants, settlement)
+    arrivals = _arrivals(tenants, at_turn, acts, draws, next_id, early=False)
+    late = Wave(arrivals, acts.after, settle(arrivals, acts.after))
     end = acts.after.copy()
-    end[:, :, after.cells] = after.tenants
-
-    both = Arrivals(*(np.concatenate(pair, axis=-1) for pair in zip(early, late, strict=True)))
-    enters = np.concatenate([before.enters, after.enters])
-    evicted = np.concatenate([victims(early, before, tenants), victims(late, after, acts.after)], axis=-1)
-    comes = (both.hosts, enters | (both.hosts & (both.newborn[SYMBIONT, ID] >= 0)))
-    born, parents, changed = [], [], []
-    for kind in (HOST, SYMBIONT):
-        rows, actor = both.newborn[kind][:, comes[kind]], both.actor[comes[kind]]
-        which = np.zeros(len(actor), int) if kind == HOST else np.where(both.hosts[comes[kind]], 1, 2)
-        order = np.argsort(rows[ID])
-        born.append(rows[:, order])
-        parents.append(at_turn[kind, ID, actor][order])
-        changed.append((draws.changes[which, actor] != 0)[order])
-    gone = (evicted[HOST], evicted[SYMBIONT][:, evicted[SYMBIONT, ID] >= 0])
-
-    counts = _numbering(born, next_id)
-    for kind in (HOST, SYMBIONT):
-        for ids in (born[kind][ID], gone[kind][ID], end[kind][ID], parents[kind]):
-            counts[kind](ids)
-    paid = (at_turn[:, POINTS] + acts.gains - acts.after[:, POINTS]).sum(axis=1)
-    return Update(
-        end, acts.gains.sum(axis=1), paid, (born[0], born[1]), (parents[0], parents[1]), (changed[0], changed[1]), gone
-    )
+    end[:, :, late.settlement.cells] = late.settlement.tenants
+    return Turns(at_turn, acts, early, late, end)
 
 
-def _numbering(born: Sequence[np.ndarray], next_id: int) -> list[Callable[[np.ndarray], None]]:
-    """By kind, what writes consecutive ids over moments of birth, which are kept in place of ids during an update."""
-
-    def counter(moments: np.ndarray, first: int) -> Callable[[np.ndarray], None]:
-        def count(ids: np.ndarray) -> None:
-            new = ids >= next_id
-            ids[new] = first + np.searchsorted(moments, ids[new])
-
-        return count
-
-    hosts, symbionts = (rows[ID].copy() for rows in born)
-    return [counter(hosts, next_id), counter(symbionts, next_id + len(hosts))]
-
-
-def _rounds(tenants: np.ndarray, draws: Draws, rules: Rules, next_id: int) -> tuple[np.ndarray, Outcome, Arrivals]:
+def _rounds(
+    tenants: np.ndarray, draws: Draws, rules: Rules, next_id: int
+) -> tuple[np.ndarray, Outcome, Arrivals, Settlement]:
     """Tenants as their turns find them, what the turns come to, and the arrivals that precede the cells' turns."""
     at_turn = tenants.copy()
     acts = take_turn(at_turn, draws.transmits, rules)
@@ -154,7 +122,7 @@ def _rounds(tenants: np.ndarray, draws: Draws, rules: Rules, next_id: int) -> tu
         early = _arrivals(tenants, at_turn, acts, draws, next_id, early=True)
         found = settle(early, tenants)
         if np.array_equal(found.cells, disturbed) and np.array_equal(found.tenants, at_turn[:, :, disturbed]):
-            return at_turn, acts, early
+            return at_turn, acts, early, found
         again = _either(len(draws.rank), disturbed, found.cells)
         at_turn[:, :, disturbed] = tenants[:, :, disturbed]
         at_turn[:, :, found.cells] = found.tenants

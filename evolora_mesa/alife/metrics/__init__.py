@@ -151,13 +151,13 @@ METRICS: Final[dict[str, Metric]] = {
         _effective, "birth death heredity", "agents", "N_e per turnover, harmonic mean", shadow=True
     ),
     "phylogenetic_diversity": _metric(
-        lambda s: float(s.tree.diversity), "heredity", "edges", "edges of the tree of the living", shadow=True
+        lambda s: float(s.tree.diversity), "heredity", "edges", "births in the tree of the living", shadow=True
     ),
     "mean_pairwise_distance": _metric(
-        lambda s: s.tree.distances().mean, "heredity", "edges", "between living taxa", shadow=True
+        lambda s: s.tree.distances().mean, "heredity", "edges", "between living agents, in births", shadow=True
     ),
     "variance_pairwise_distance": _metric(
-        lambda s: s.tree.distances().variance, "heredity", "edges²", "between living taxa", shadow=True
+        lambda s: s.tree.distances().variance, "heredity", "edges²", "between living agents, in births", shadow=True
     ),
     "mrca_depth": _metric(
         lambda s: s.tree.mrca_depth(), "heredity", "edges", "from the root to the last common ancestor", shadow=True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evolora_mesa.alife.history import Clock, History, Whole, covering
+from evolora_mesa.alife.history import Clock, History, Whole, covering, next_moment
 from evolora_mesa.alife.log_schema import NONE
 
 __all__ = ["Census"]
@@ -34,14 +34,14 @@ class Census:
     def of(cls, history: History, clock: Clock) -> Census:
         """Count a history at every tick."""
         ticks = len(clock.at)
-        first, last = np.searchsorted(clock.at, history.start), np.searchsorted(clock.at, history.stop)
+        first, last = next_moment(clock.at, history.start), next_moment(clock.at, history.stop)
         seen = (last > first) & (history.component != NONE)
         codes, component = np.unique(history.component[seen], return_inverse=True)
         base = component.ravel() * (ticks + 1)
-        keys = np.concatenate([base + first[seen], base + last[seen]])
-        changes = np.repeat([1, -1], len(base))
-        order = np.argsort(keys, kind="stable")
-        keys, running = keys[order], np.cumsum(changes[order])  # every component ends at 0, so one sum does for all
+        # The sign rides in the lowest bit, for sorting numbers is quicker than argsort; every component ends at 0, so
+        # one running sum does for all.
+        marked = np.sort(np.concatenate([2 * (base + first[seen]), 2 * (base + last[seen]) + 1]))
+        keys, running = marked // 2, np.cumsum(1 - 2 * (marked % 2))
         final = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, int)
         keys, running = keys[final], running[final]
         there = np.flatnonzero(running > 0)  # what follows a count above 0 is the same component's next change

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,14 @@ from evolora_mesa.alife.metrics.price import Price, price_series, traits_of
 from evolora_mesa.alife.metrics.trend import Trend, trend
 from evolora_mesa.alife.shadow import shadows as replay
 
+if TYPE_CHECKING:
+    from evolora_mesa.alife.metrics import Metric
+
 __all__ = ["Finding", "Measured", "Subject", "late", "measure"]
+
+# A replay cannot know that a mutation strikes a component that lives already, or one more often than another. On
+# NK landscapes under random selection, 4 seeds, this moved mean activity by 2 % and new activity by up to 16 %.
+_MARGIN: Final = 0.25
 
 
 class Finding(NamedTuple):
@@ -64,9 +71,10 @@ class Finding(NamedTuple):
 
     @property
     def beyond(self) -> bool:
-        """The value is outside of the shadows' band."""
+        """The value is outside of the shadows' band, and by more than a quarter of their mean."""
         low, high = self.band
-        return self.value is not None and (self.value < low or self.value > high)
+        outside = self.value is not None and (self.value < low or self.value > high)
+        return outside and abs(self.excess) > _MARGIN * abs(self.shadow)
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ class Subject:
     Attributes:
         filter, resolution: of MODES, generations; see `modes`.
         least: a0 of new activity, once the shadows are known.
+        counted: the waves, when they are known already.
     """
 
     log: EventLog
@@ -110,6 +119,7 @@ class Subject:
     filter: float | None = None
     resolution: float | None = None
     least: Reals | None = None
+    counted: Waves | None = None
 
     @cached_property
     def census(self) -> Census:
@@ -117,11 +127,12 @@ class Subject:
 
     @cached_property
     def waves(self) -> Waves:
-        return Waves.of(self.history, self.clock, census=self.census)
+        return self.counted or Waves.of(self.history, self.clock, census=self.census)
 
     @cached_property
     def tree(self) -> Tree:
-        return Tree.of(self.history)
+        """Of agents, not of components: a phenotype may change in life, a weight differs in every birth."""
+        return Tree.of(self.history, own=True)
 
     @cached_property
     def modes(self) -> Modes | None:
@@ -168,34 +179,35 @@ def measure(
     chosen = {name: METRICS[name] for name in (METRICS if names is None else names)}
     history = History.of(log, kind)
     real = Subject(log, history, Clock.of(history), filter, resolution)
-    possible = {name: metric for name, metric in chosen.items() if metric.needs <= log.capabilities}
-    shaded = {name: metric for name, metric in possible.items() if metric.shadow}
+    shaded = {name: metric for name, metric in chosen.items() if metric.shadow and metric.needs <= log.capabilities}
     values: dict[str, list[float | None]] = {name: [] for name in shaded}
     waves: list[Waves] = []
     for shadow in replay(history, shadows, seed=seed) if shaded else ():
-        subject = Subject(log, shadow, real.clock, filter, resolution)
+        subject = replace(real, history=shadow)
         for name, metric in shaded.items():
             if not metric.last:
                 values[name].append(metric.measure(subject))
         waves.append(subject.waves)
     if waves:
         real.least = threshold(waves)
-        for one in waves:
-            subject = Subject(log, history, real.clock, least=real.least)
-            subject.__dict__["waves"] = one
+        for one in waves:  # the shadows themselves are gone: a million births twenty times over would fill the memory
+            subject = replace(real, counted=one)
             for name, metric in shaded.items():
                 if metric.last:
                     values[name].append(metric.measure(subject))
-    findings = {}
-    for name, metric in chosen.items():
-        missing = sorted(metric.needs - log.capabilities)
-        value = None if missing else metric.measure(real)
-        if value is not None and not math.isfinite(value):
-            value = None
-        known = tuple(number for number in values.get(name, ()) if number is not None and math.isfinite(number))
-        why = f"no {', '.join(missing)}" if missing else "" if value is not None else "too little of it in this run"
-        findings[name] = Finding(value, metric.unit, known, why)
+    findings = {name: _finding(metric, real, values.get(name, ())) for name, metric in chosen.items()}
     return _told(real, findings, waves)
+
+
+def _finding(metric: Metric, real: Subject, shadows: Iterable[float | None]) -> Finding:
+    missing = sorted(metric.needs - real.log.capabilities)
+    if missing:
+        return Finding(None, metric.unit, why=f"no {', '.join(missing)}")
+    value = metric.measure(real)
+    if value is None or not math.isfinite(value):
+        value = None
+    known = tuple(number for number in shadows if number is not None and math.isfinite(number))
+    return Finding(value, metric.unit, known, "" if value is not None else "too little of it in this run")
 
 
 def _told(real: Subject, findings: dict[str, Finding], shadows: list[Waves]) -> Measured:
@@ -210,9 +222,8 @@ def _told(real: Subject, findings: dict[str, Finding], shadows: list[Waves]) -> 
         series["new"] = real.new[0]
         ours = late(real.new[0]) or 0.0
         theirs = [late(new_activity(shadow, real.least)[0]) or 0.0 for shadow in shadows if real.least is not None]
-        dynamics = classify(
-            trends["median"], trends["diversity"], new=ours > float(np.quantile(theirs, 0.975)) and ours > 0
-        )
+        new = Finding(ours, "generations", tuple(theirs))
+        dynamics = classify(trends["median"], trends["diversity"], new=new.beyond and new.excess > 0)
     return Measured(
         kind=real.history.kind,
         findings=findings,

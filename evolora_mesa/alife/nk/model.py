@@ -9,6 +9,7 @@ import mesa
 import numpy as np
 
 from evolora_mesa.alife.interface import Target, one_of, real, whole
+from evolora_mesa.alife.log_schema import OPS
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
 from evolora_mesa.alife.nk.agents import NKGenome
 from evolora_mesa.alife.nk.breeding import mutated, shared, tournament
@@ -94,8 +95,10 @@ class NKWorld(MirrorModel):
         founders = self.streams.numpy("founders").integers(0, 2, (self.population, self.sites), np.uint8)
         self._told = 0  # genotypes whose complexity is in the log
         self._settle(founders)
-        self.log.births(0, 0.0, self.ids, op="init", **self._keys())
-        self._snapshot()
+        if self.log.enabled:
+            geno, pheno = self._keys()
+            self.log.births(0, 0.0, self.ids, op="init", geno=geno, pheno=pheno)
+            self._snapshot(geno, pheno)
         self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
         self.datacollector.collect(self)
 
@@ -119,12 +122,12 @@ class NKWorld(MirrorModel):
         old, ancestors = self.ids, self.ids[parents]
         self._settle(children)
         if self.log.enabled:
-            same = (children == before).all(axis=1)
-            op = np.where(same, "clone", "mutate")
-            self.log.births(self.tick, float(self.tick), self.ids, ancestors, op=op, **self._keys())
-            self.log.deaths(self.tick, float(self.tick), old, cause="culled")
-        if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            geno, pheno = self._keys()
+            op = np.where((children == before).all(axis=1), OPS.index("clone"), OPS.index("mutate"))
+            self.log.births(self.tick, self.tick, self.ids, ancestors, op=op, geno=geno, pheno=pheno)
+            self.log.deaths(self.tick, self.tick, old, cause="culled")
+            if self.tick % self.snapshot_every == 0:
+                self._snapshot(geno, pheno)
         self.datacollector.collect(self)
 
     def _parents(self) -> np.ndarray:
@@ -149,25 +152,30 @@ class NKWorld(MirrorModel):
 
     # ---------------------------------------------------------------- recording
 
-    def _keys(self) -> dict[str, np.ndarray]:
+    def _keys(self) -> tuple[np.ndarray, np.ndarray]:
         """Codes of genotypes and skeletons, which are text to be read: ``0110`` and ``0-1-``."""
-        if not self.log.enabled:
-            return {}
         text = self.genomes + np.uint8(_ZERO)
         geno = self.log.codes("geno", text)
         pheno = self.log.codes("pheno", np.where(self.informative, text, np.uint8(_DASH)))
-        new, first = np.unique(np.where(geno >= self._told, geno, -1), return_index=True)
-        new, first = new[new >= 0], first[new >= 0]
+        known, first = np.unique(geno, return_index=True)
+        new = first[known >= self._told]
         if len(new):
-            self.log.complexity(new, self.informative[first].sum(axis=1))
-            self._told = int(new[-1]) + 1
-        return {"geno": geno, "pheno": pheno}
+            self.log.complexity(geno[new], self.informative[new].sum(axis=1))
+            self._told = int(known[-1]) + 1
+        return geno, pheno
 
-    def _snapshot(self) -> None:
-        if self.log.enabled:
-            traits = {"ones": self.genomes.mean(axis=1), "fitness": self.fitness}
-            facts = {"generation": self.tick, "age": 0, "fitness": self.fitness, "traits": traits}
-            self.log.snapshot(self.tick, float(self.tick), self.ids, **facts, **self._keys())
+    def _snapshot(self, geno: np.ndarray, pheno: np.ndarray) -> None:
+        self.log.snapshot(
+            self.tick,
+            self.tick,
+            self.ids,
+            age=0,
+            generation=self.tick,
+            geno=geno,
+            pheno=pheno,
+            fitness=self.fitness,
+            traits={"ones": self.genomes.mean(axis=1), "fitness": self.fitness},
+        )
 
     # ---------------------------------------------------------------- looking
 

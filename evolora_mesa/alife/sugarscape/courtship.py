@@ -1,4 +1,4 @@
-"""Rule S, sexual reproduction: neighbours of different sex, both of age and well off, share what they were born with."""
+"""Rule S, sexual reproduction: neighbours of different sex, of age and well off, share what they were born with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from evolora_mesa.alife.sugarscape.landscape import TAKEN
 from evolora_mesa.alife.sugarscape.people import ENDOWMENT, FEMALE, METABOLISM, SITE, VISION, People
 
 if TYPE_CHECKING:
@@ -90,6 +91,6 @@ class Courtship:
         for parent, share in zip(either, shares, strict=True):
             turns.sugar[parent] -= share
         site = self._luck.choice(free)
-        offer[site] = -1
+        offer[site] = TAKEN
         vision, metabolism = self._vision[self._luck.choice(either)], self._metabolism[self._luck.choice(either)]
         yield Child(either, site, sum(shares), vision, metabolism)

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PEAKS", "SIDE", "Sight", "View", "adjacent", "capacity", "peaks"]
+__all__ = ["PEAKS", "SIDE", "TAKEN", "Sight", "View", "adjacent", "capacity", "peaks", "sight_of"]
 
 SIDE: Final = 50  # sites, both ways
+TAKEN: Final = -1  # what a site offers on which somebody stands
 PEAKS: Final = ("north-east peak", "south-west peak")
 _TOPS: Final = ((39.0, 9.5), (14.5, 34.5))  # (x, y) amid the sites that hold 4
 _PLACES: Final = {(1, 0), (-1, 0), (0, 1), (0, -1)}
@@ -93,6 +94,12 @@ class Sight:
             sites += rings[squared]
             ends += [len(sites)] * len(rings[squared])
         return View(itemgetter(*sites), sites, ends)
+
+
+@cache
+def sight_of(shape: str, torus: bool) -> Sight:
+    """The one `Sight` of this kind: its views are the same in every world."""
+    return Sight(shape, torus)
 
 
 @cache

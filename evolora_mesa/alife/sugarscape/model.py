@@ -14,7 +14,7 @@ from evolora_mesa.alife.log import CAUSES
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
 from evolora_mesa.alife.sugarscape.agents import Forager
 from evolora_mesa.alife.sugarscape.courtship import Child, Courtship
-from evolora_mesa.alife.sugarscape.landscape import PEAKS, SIDE, Sight, adjacent, capacity, peaks
+from evolora_mesa.alife.sugarscape.landscape import PEAKS, SIDE, adjacent, capacity, peaks, sight_of
 from evolora_mesa.alife.sugarscape.people import (
     BORN,
     ENDOWMENT,
@@ -96,7 +96,7 @@ class Sugarscape(MirrorModel):
             (1, whole("metabolism_max", metabolism_max, low=1)),
             (least, most),
         )
-        self._sight = Sight(one_of("sight", sight, ("cross", "diamond")), self.torus)
+        self._sight = sight_of(one_of("sight", sight, ("cross", "diamond")), self.torus)
         if self.rules != "S":  # a log that claims heredity would be read as evolution
             self.log.capabilities -= {"heredity", "multi_parent"}
         if self.rules == "M":
@@ -109,7 +109,7 @@ class Sugarscape(MirrorModel):
         rng = self.streams.numpy("founders")
         self.ground = capacity().copy()
         self.people: People = self.makeup.draw(rng.permutation(SIDE * SIDE)[:n], 0, 0, rng)
-        self.next_id = n
+        self.next_id = self.founders = n
         self._peaks = self._peak_codes(self.people)
         self._announce(self.people, "init")
         self._snapshot()
@@ -174,9 +174,10 @@ class Sugarscape(MirrorModel):
 
     def _newcomers(self, n: int) -> People:
         """Strangers on free sites, as many as have died."""
-        rng = self.streams.numpy("newborn")
-        free = np.setdiff1d(np.arange(SIDE * SIDE), self.people[SITE].astype(int))
-        people = self.makeup.draw(rng.choice(free, n, replace=False), self.tick, self.next_id, rng)
+        rng, free = self.streams.numpy("newborn"), np.ones(SIDE * SIDE, bool)
+        free[self.people[SITE].astype(int)] = False
+        sites = rng.choice(np.flatnonzero(free), n, replace=False)
+        people = self.makeup.draw(sites, self.tick, self.next_id, rng)
         if n:
             self._announce(people, "inject")
             self.log.energy(self.tick, -1, "endowment", people[SUGAR].sum())
@@ -254,10 +255,10 @@ class Sugarscape(MirrorModel):
 
     @property
     def time_gen(self) -> float:
-        """Mean generation of the living under rules S; otherwise times that the founders have been replaced."""
+        """Mean generation of the living under rules S; otherwise births per living forager."""
         if self.rules == "S":
             return mean(self.people[GENERATION])
-        return self.next_id / max(self.people.shape[1], 1) if self.rules == "R" else 0.0
+        return (self.next_id - self.founders) / max(self.people.shape[1], 1)
 
     def peak_of(self, site: int) -> int:
         """Place in `PEAKS` of the nearest one."""

@@ -69,4 +69,3 @@ def fertile(people: People, tick: int) -> NDArray[np.bool_]:
     """Who is of childbearing age, ``(n,)``."""
     age = tick - people[BORN]
     return (age >= people[FERTILE_FROM]) & (age <= people[FERTILE_UNTIL])
-

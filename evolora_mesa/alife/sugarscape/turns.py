@@ -6,18 +6,14 @@ takes several times that.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from evolora_mesa.alife.sugarscape.courtship import Child, Courtship
-from evolora_mesa.alife.sugarscape.landscape import Sight
+from evolora_mesa.alife.sugarscape.landscape import TAKEN, Sight
 from evolora_mesa.alife.sugarscape.people import METABOLISM, SITE, SUGAR, VISION, People
 
-__all__ = ["TAKEN", "Turns"]
-
-TAKEN: Final = -1  # what a site offers on which somebody stands
+__all__ = ["Turns"]
 
 
 class Turns:
@@ -47,7 +43,7 @@ class Turns:
         self._vision: list[int] = people[VISION].astype(int).tolist()
         self._metabolism: list[float] = people[METABOLISM].tolist()
         self._order: list[int] = rng.permutation(n).tolist()
-        self._chances: list[float] = rng.random(n).tolist()
+        self._chances: list[float] = rng.random((n,)).tolist()
 
     def act(self, courtship: Courtship | None = None) -> None:
         """Everybody moves, gathers, pays and, under rule S, has children."""
@@ -61,7 +57,7 @@ class Turns:
                     self.children += courtship.court(row)
 
     def _move(self, row: int) -> None:
-        """Rule M: to the nearest of the best free sites in view, a random one among equals; all its sugar is gathered."""
+        """Rule M: to the nearest of the best free sites in view, a random one among equals; its sugar is gathered."""
         ground, offer, here = self.ground, self.offer, self.sites[row]
         offer[here] = ground[here]
         look, sites, ends = self._sight(here, self._vision[row])
@@ -83,4 +79,3 @@ class Turns:
         if self.sugar[row] <= 0:
             self.starved[row] = True
             self.offer[self.sites[row]] = 0
-

@@ -127,7 +127,7 @@ class WolfSheep(MirrorModel):
         self._bury(SHEEP, prey[prey >= 0], "eaten")
         self._live(WOLVES, prey >= 0, upkeep(self.herds[WOLVES]))
         sheep, wolves = (herd.shape[1] for herd in self.herds)
-        self.running = 0 < sheep + wolves and sheep <= self.most_sheep
+        self.running = sheep + wolves > 0 and sheep <= self.most_sheep
         if self.tick % self.snapshot_every == 0:
             self._snapshot()
         self.datacollector.collect(self)

@@ -39,7 +39,9 @@ def targets(*, quick: bool) -> list[Target]:
             _WORDS,
             high=0.0,
         ),
-        _threshold("mean number of sheep with grass", 162.0, _mean(settled, lambda run: run[:, SHEEP].mean()), 146, 178),
+        _threshold(
+            "mean number of sheep with grass", 162.0, _mean(settled, lambda run: run[:, SHEEP].mean()), 146, 178
+        ),
         _threshold("mean number of wolves with grass", 80.0, _mean(settled, lambda run: run[:, WOLVES].mean()), 64, 96),
         _threshold("period of the sheep, ticks", 167.0, _mean(settled, lambda run: period(run[:, SHEEP])), 97, 237),
         _threshold("wolves behind the sheep, ticks", 51.0, _mean(settled, lag), 33, 69),

@@ -17,7 +17,19 @@ from evolora_mesa.record.seasons import Turn, turns_of
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import parse_yaml
 
-__all__ = ["LAYERS", "Choice", "Field", "Gate", "Niche", "RunFacts", "Snapshot", "read_field", "read_run"]
+__all__ = [
+    "LAYERS",
+    "Choice",
+    "Field",
+    "Frame",
+    "Gate",
+    "Niche",
+    "RunFacts",
+    "Snapshot",
+    "read_field",
+    "read_frame",
+    "read_run",
+]
 
 LAYERS: Final = ("price", "success", "learning_progress", "occupancy")
 _SNAPSHOTS: Final = 5  # pictures of the cells over a run
@@ -158,20 +170,17 @@ def read_run(folder: str | Path) -> RunFacts:
     with RunStore.open(folder / STORE_FILE) as store:
         list(store.rows("BEGIN"))  # every query below sees the same moment of a run that goes on
         store.refresh()
-        if store.generation < 0:
-            raise RunError("the run has no generation yet", where=folder, do="Try again when it has begun.")
-        settings = _settings(store)
-        shape = _shape(store)
-        families = _families(settings, shape[0])
+        frame = read_frame(store)
+        families, shape = frame.families, (len(frame.families), frame.depths)
         steps, over_time = _over_time(store, shape[0])
         return RunFacts(
             path=folder,
             meta=store.meta,
-            settings=settings,
+            settings=frame.settings,
             digest=store.digest,
-            figures=_figures(store),
+            figures=frame.figures,
             families=families,
-            depths=shape[1],
+            depths=frame.depths,
             snapshots=tuple(_snapshot(store, generation, shape) for generation in _picked(store.generation)),
             steps=steps,
             over_time=over_time,
@@ -190,6 +199,28 @@ def read_run(folder: str | Path) -> RunFacts:
 
 
 # ---------------------------------------------------------------- the run and its figures
+
+
+class Frame(NamedTuple):
+    """What every picture of a run needs: its name, its settings by dotted name, its grid and its figures."""
+
+    name: str
+    settings: Mapping[str, Any]
+    families: tuple[str, ...]
+    depths: int
+    figures: Mapping[str, np.ndarray]
+
+
+def read_frame(store: RunStore) -> Frame:
+    """The frame of a run, as far as it is on record.
+
+    Raises:
+        RunError: the run has no generation yet.
+    """
+    if store.generation < 0:
+        raise RunError("the run has no generation yet", where=store.path.parent, do="Try again when it has begun.")
+    settings, (families, depths) = _settings(store), _shape(store)
+    return Frame(_world(settings, store.meta), settings, _families(settings, families), depths, _figures(store))
 
 
 def _world(settings: Mapping[str, Any], meta: Mapping[str, str]) -> str:

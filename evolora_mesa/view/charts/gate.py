@@ -24,7 +24,6 @@ def gate_chart(picture: Picture, theme: Theme) -> Option | None:
         return None
     line = 1.0 / picture.alpha
     shown = [*ended, *picture.trials]
-    first = min(trial.path[0][0] for trial in shown if trial.path)
     series = [_path(trial, theme, None, faded=True) for trial in ended]
     series += [_path(trial, theme, place, faded=False) for place, trial in enumerate(picture.trials)]
     series[0]["markLine"] = {
@@ -44,9 +43,7 @@ def gate_chart(picture: Picture, theme: Theme) -> Option | None:
     return {
         **frame(theme),
         "grid": {"left": 12, "right": 56, "top": 36, "bottom": 26, "containLabel": True},
-        "xAxis": axis(
-            theme, "generation", across=True, min=first, max=max(picture.tick, first + 4), minInterval=1, scale=True
-        ),
+        "xAxis": axis(theme, "generation", across=True, minInterval=1),
         "yAxis": axis(
             theme,
             "evidence for the child",

@@ -113,8 +113,8 @@ def _cells(picture: Picture, theme: Theme, what: Layer, values: np.ndarray) -> O
     for family, depth in np.ndindex(values.shape):
         value, there = float(values[family, depth]), bool(picture.layers["open"][family, depth])
         told = f"{picture.cell_name(family, depth)}\n" + (
-            f"{what.label}: {short(value)}\nprice {short(float(prices[family, depth]))}, "
-            f"pool {short(float(pools[family, depth]))} energy, {short(float(occupancy[family, depth]))} organelles"
+            f"{what.label}: {short(value)}\nprice {short(float(prices[family, depth]))} energy, "
+            f"pool {short(float(pools[family, depth]))} energy\norganelles: {short(float(occupancy[family, depth]))}"
             if there
             else "not asked in this season"
         )

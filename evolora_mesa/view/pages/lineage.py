@@ -29,6 +29,9 @@ _KEY: Final = (
     "A line is a life, a mark its birth. Faded: left nobody alive. Dotted and hollow: on trial. Dashed: from the other "
     "parent of a merge. Slanted: from a dead parent, through the archive. Bold: the chosen one and its ancestors."
 )
+_LEFT_OUT: Final = (
+    "lives are not drawn, for want of room: the living, their ancestors and whoever was born last go first."
+)
 _MOST_KIN: Final = 12  # buttons
 
 
@@ -67,21 +70,24 @@ def FamilyTree(
     dark: bool = False,
     chosen: int | None = None,
     on_choose: Callable[[int | None], None] | None = None,
+    given: int | None = None,
 ) -> None:
     """A family with its time slider; of a world that lives or of one on record.
 
     Args:
         chosen: id of the organelle that stands out.
         on_choose: called with the id of one that was clicked.
+        given: the generation to show, where a page has a slider of its own; then there is none here.
     """
     until: solara.Reactive[int | None] = solara.use_reactive(None)  # `None` follows the latest generation
     everybody = solara.use_reactive(False)
-    tree = solara.use_memo(lambda: lay_out(family, everybody=everybody.value), [id(family), everybody.value])
-    at = family.last if until.value is None else min(until.value, family.last)
-    now = solara.use_memo(lambda: moment(family.records, at), [id(family), at])
+    tree = solara.use_memo(lambda: lay_out(family, everybody=everybody.value), [family, everybody.value])
+    wanted = until.value if given is None else given
+    at = family.last if wanted is None else min(wanted, family.last)
+    now = solara.use_memo(lambda: moment(family.records, at), [family, at])
     option = solara.use_memo(
         lambda: family_tree(tree, now, theme_of(dark), last=family.last, chosen=chosen),
-        [id(tree), id(now), dark, chosen],
+        [tree, now, dark, chosen],
     )
 
     def slide(generation: int) -> None:
@@ -91,25 +97,23 @@ def FamilyTree(
         if on_choose is not None and click.get("id") is not None:
             on_choose(int(click["id"]))
 
+    moment_name = f"As of generation {at} of {family.last}"
     with solara.Div(classes=["ev-card"]):
         solara.Style(_STYLE)
         with solara.Div(classes=["ev-tree-bar"]):
-            solara.SliderInt(
-                f"As of generation {at} of {family.last}", value=at, on_value=slide, max=max(family.last, 1)
-            )
+            if given is None:
+                solara.SliderInt(moment_name, value=at, on_value=slide, max=max(family.last, 1))
+            else:
+                solara.Text(moment_name)
             solara.Switch(label="Show those who never passed", value=everybody)
         _census(now)
         if option is None:
-            text = "Nobody had been born yet: move the slider to a later generation."
-            Empty(text)
+            Empty("Nobody had been born yet: move the slider to a later generation.")
         else:
-            label = f"Family tree as of generation {at}: {now.living} of {len(now.records)} born are alive"
+            label = f"Family tree. {moment_name}: {now.living} of {len(now.records)} born are alive"
             Chart(option, on_click=choose, height=height_of(tree), label=label)
         if tree.left_out:
-            left_out = (
-                f"{tree.left_out} of the oldest lives without living descendants are not drawn, for want of room. "
-            )
-            v.Html(tag="small", children=[left_out])
+            v.Html(tag="small", children=[f"{tree.left_out} {_LEFT_OUT} "])
         v.Html(tag="small", children=[_KEY])
         _Chosen(now, chosen, on_choose)
 

@@ -193,7 +193,7 @@ def _Answer(reply: Reply, theme: Theme) -> None:
                 v.Html(tag="span", class_="ev-code", children=[text or "(nothing)"])
         mean = sum(token.log_probability for token in reply.tokens) / max(len(reply.tokens), 1)
         figures = f"{reply.read} tokens read, {reply.written} written; mean log-probability {mean:.2f} nats per token"
-        v.Html(tag="small", children=[figures.replace("-0", "−0").replace(" -", " −")])
+        v.Html(tag="small", children=[figures.replace(" -", " −")])
 
 
 def _verdict(reply: Reply) -> None:

@@ -18,14 +18,13 @@ from evolora_mesa.view.session import Session
 
 __all__ = ["WorldPage"]
 
-# In the order of reading; each with the twelfths of the width that it takes on a wide screen.
-_PANELS: Final = (
-    (GridPanel, 7),
-    (OrganellePanel, 5),
-    (SeriesPanel, 12),
-    (GatePanel, 7),
-    (EventsPanel, 5),
-    (ArchivePanel, 12),
+# In the order of reading: columns of panels, each with the twelfths of the width that it takes on a wide screen.
+_COLUMNS: Final = (
+    (7, (GridPanel,)),
+    (5, (OrganellePanel, EventsPanel)),
+    (12, (SeriesPanel,)),
+    (12, (GatePanel,)),
+    (12, (ArchivePanel,)),
 )
 
 
@@ -38,6 +37,7 @@ def WorldPage(session: Session) -> None:
             Transport(session)
             Notices(session)
             with solara.Div(classes=["ev-panels"]):
-                for panel, width in _PANELS:
-                    with solara.Div(classes=[f"ev-w{width}"]):
-                        panel(session)
+                for width, panels in _COLUMNS:
+                    with solara.Div(classes=["ev-column", f"ev-w{width}"]):
+                        for panel in panels:
+                            panel(session)

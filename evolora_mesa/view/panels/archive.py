@@ -8,8 +8,7 @@ import solara
 
 from evolora_mesa.view.chart import Chart, Click
 from evolora_mesa.view.charts.archive import archive_chart, archive_height, cost_names
-from evolora_mesa.view.panels.card import Card, Empty, use_picture
-from evolora_mesa.view.session import Session
+from evolora_mesa.view.panels.card import Card, Empty, Shown, use_picture
 from evolora_mesa.view.theme import theme_of
 
 __all__ = ["ArchivePanel"]
@@ -18,7 +17,7 @@ _PAUSE: Final = 0.5  # seconds between two drawings while the world plays
 
 
 @solara.component
-def ArchivePanel(session: Session) -> None:
+def ArchivePanel(session: Shown) -> None:
     """Niches of family, depth and cost, by the success of their elite."""
     picture, dark = use_picture(session, _PAUSE), session.dark.value
 

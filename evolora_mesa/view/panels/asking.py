@@ -32,6 +32,7 @@ class _Asked(NamedTuple):
     subject: Hashable
     picture: object  # that the question was asked beside
     when: float  # seconds, monotonic
+    pending: bool  # the answer has not come yet
 
 
 def use_answer(session: Session, question: Callable[[EcologyModel], Any], subject: Hashable) -> Answer:
@@ -41,7 +42,7 @@ def use_answer(session: Session, question: Callable[[EcologyModel], Any], subjec
         subject: what the question is about; with another one the answer before is forgotten. `None` asks nothing.
     """
     answer, set_answer = solara.use_state((None, Answer()), key="answer")
-    asked = solara.use_ref(_Asked(None, None, 0.0))
+    asked = solara.use_ref(_Asked(None, None, 0.0, False))
     stage, picture = session.stage.value, session.picture.value
     about = None if subject is None else (id(stage), subject)
 
@@ -49,17 +50,18 @@ def use_answer(session: Session, question: Callable[[EcologyModel], Any], subjec
         try:
             found = Answer(future.result())
         except CancelledError:
-            return
+            found = Answer(error="The world is gone.")
         except Exception as error:  # whatever went wrong in the world is told here, and the page goes on
             found = Answer(error=one_line(str(error)) or type(error).__name__)
-        # In a thread of its own: whoever answered is the world, which does not wait for drawings.
-        threading.Thread(target=set_answer, args=((about, found),), daemon=True).start()
+        if asked.current.subject == about:  # else somebody else has been chosen meanwhile
+            asked.current = asked.current._replace(pending=False)
+            # In a thread of its own: whoever answered is the world, which does not wait for drawings.
+            threading.Thread(target=set_answer, args=((about, found),), daemon=True).start()
 
     before, now = asked.current, time.monotonic()
-    news = about != before.subject or (
-        picture is not before.picture and (session.status.value != "playing" or now - before.when >= _PAUSE)
-    )
+    due = not before.pending and (session.status.value != "playing" or now - before.when >= _PAUSE)
+    news = about != before.subject or (due and picture is not before.picture)
     if about is not None and picture is not None and news:
-        asked.current = _Asked(about, picture, now)
+        asked.current = _Asked(about, picture, now, True)
         stage.ask(question).add_done_callback(come)
     return answer[1] if answer[0] == about else Answer()

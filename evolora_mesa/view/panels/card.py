@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import reacton.ipyvuetify as v
 import solara
 from reacton.core import Ref
 
 from evolora_mesa.view.picture import Picture
-from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import Status
 
-__all__ = ["Card", "Empty", "use_picture"]
+__all__ = ["Card", "Empty", "Held", "Shown", "use_picture"]
+
+Value = TypeVar("Value", covariant=True)
+
+
+class Held(Protocol[Value]):
+    """A value that may be another one with the next drawing."""
+
+    @property
+    def value(self) -> Value: ...
+
+
+class Shown(Protocol):
+    """What a panel draws from: the session of a world that lives, or one generation of a record."""
+
+    @property
+    def picture(self) -> Held[Picture | None]: ...
+
+    @property
+    def status(self) -> Held[Status]: ...
+
+    @property
+    def dark(self) -> Held[bool]: ...
+
+    @property
+    def chosen(self) -> solara.Reactive[int | None]: ...
 
 
 @solara.component
@@ -34,7 +59,7 @@ def Empty(text: str) -> None:
     v.Html(tag="div", class_="ev-empty", children=[text])
 
 
-def use_picture(session: Session, seconds: float = 0.0) -> Picture | None:
+def use_picture(session: Shown, seconds: float = 0.0) -> Picture | None:
     """The picture to draw: the latest, but while the world plays another one after so many ``seconds`` at the earliest.
 
     A chart of the whole past changes little from one generation to the next, and costs more than the grid.

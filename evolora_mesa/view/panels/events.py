@@ -7,8 +7,7 @@ from typing import Final
 import solara
 
 from evolora_mesa.view.chronicle import Happening
-from evolora_mesa.view.panels.card import Card, Empty, use_picture
-from evolora_mesa.view.session import Session
+from evolora_mesa.view.panels.card import Card, Empty, Shown, use_picture
 from evolora_mesa.view.table import Column, Row, Table, Tone
 
 __all__ = ["EventsPanel"]
@@ -21,7 +20,7 @@ _BAD: Final = ("death", "quarantined", "colony_dissolved", "families_left", "win
 
 
 @solara.component
-def EventsPanel(session: Session) -> None:
+def EventsPanel(session: Shown) -> None:
     """Births, merges, deaths and what befell everybody, latest first; a click chooses the organelle."""
     picture = use_picture(session, _PAUSE)
 

@@ -9,9 +9,8 @@ import solara
 from evolora_mesa.view.chart import Chart, Click
 from evolora_mesa.view.charts.frame import short
 from evolora_mesa.view.charts.gate import PASSED, gate_chart
-from evolora_mesa.view.panels.card import Card, Empty, use_picture
+from evolora_mesa.view.panels.card import Card, Empty, Shown, use_picture
 from evolora_mesa.view.picture import TrialView
-from evolora_mesa.view.session import Session
 from evolora_mesa.view.table import Column, Row, Table
 from evolora_mesa.view.theme import theme_of
 
@@ -44,7 +43,7 @@ _REASONS: Final = {
 
 
 @solara.component
-def GatePanel(session: Session) -> None:
+def GatePanel(session: Shown) -> None:
     """Children on trial against their parents, on the same fresh prompts."""
     picture, dark = use_picture(session, _PAUSE), session.dark.value
 
@@ -56,7 +55,7 @@ def GatePanel(session: Session) -> None:
             choose(click["id"])
 
     open_trials = len(picture.trials) if picture is not None else 0
-    with Card("Gate", note=f"{open_trials} open trials"):
+    with Card("Gate", note=f"open trials: {open_trials}"):
         option = gate_chart(picture, theme_of(dark)) if picture is not None else None
         if picture is None or option is None:
             Empty(
@@ -71,13 +70,13 @@ def GatePanel(session: Session) -> None:
             label=f"Evidence for {open_trials} children on trial in generation {picture.tick}",
         )
         if picture.verdicts:
-            rows = [verdict_row(trial, picture.alpha) for trial in reversed(picture.verdicts[-_MOST_ROWS:])]
+            rows = [verdict_row(trial) for trial in reversed(picture.verdicts[-_MOST_ROWS:])]
             Table(_COLUMNS, rows, on_click=choose, label="Latest verdicts", height="220px")
         else:
             Empty("No verdict yet.")
 
 
-def verdict_row(trial: TrialView, alpha: float) -> Row:
+def verdict_row(trial: TrialView) -> Row:
     """A verdict with its reason."""
     passed = trial.verdict in PASSED
     gain = f"{short(round(trial.uplift, 2))} ({short(round(trial.low, 2))} to {short(round(trial.high, 2))})"

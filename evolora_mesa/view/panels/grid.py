@@ -8,8 +8,7 @@ import solara
 
 from evolora_mesa.view.chart import Chart, Click
 from evolora_mesa.view.charts.grid import COLOURS, LAYERS, Colours, grid_chart, grid_height
-from evolora_mesa.view.panels.card import Card, Empty, use_picture
-from evolora_mesa.view.session import Session
+from evolora_mesa.view.panels.card import Card, Empty, Shown, use_picture
 from evolora_mesa.view.theme import theme_of
 
 __all__ = ["GridPanel"]
@@ -20,7 +19,7 @@ _COLOURS_OF: dict[str, Colours] = {COLOURS[name]: name for name in get_args(Colo
 
 
 @solara.component
-def GridPanel(session: Session) -> None:
+def GridPanel(session: Shown) -> None:
     """Families by depths, switchable between what cells offer and what organelles are coloured by."""
     layer, set_layer = solara.use_state("success")
     colours, set_colours = solara.use_state("lineage")

@@ -22,7 +22,7 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 PATIENCE = 60_000  # ms; on an idle machine nothing takes a tenth of it
 IGNORED = "Failed to evaluate Vue script and find module.exports"  # of Solara's own navigator
 
-collect_ignore = [] if BROWSER else ["test_world.py"]
+collect_ignore_glob = [] if BROWSER else ["test_*.py"]
 
 
 class Server:
@@ -99,7 +99,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     served = Server("smoke")
     yield served

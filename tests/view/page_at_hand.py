@@ -1,0 +1,58 @@
+"""A page that is drawn without a browser, with hands to press its buttons and eyes to read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import ipyvuetify as vw
+import solara
+from staged import wait_for
+
+from evolora_mesa.view.chart import ChartWidget
+
+__all__ = ["PageAtHand"]
+
+
+class PageAtHand:
+    """An element that is drawn until `close`."""
+
+    def __init__(self, element: solara.Element) -> None:
+        _, self.tree = solara.render(element, handle_error=False)
+
+    def click(self, label: str) -> None:
+        """Press a button as soon as it may be pressed."""
+        wait_for(lambda: any(not button.disabled for button in self._buttons(label)), f"button {label}")
+        self._buttons(label)[0].click()
+
+    def _buttons(self, label: str) -> list[Any]:
+        return [button for button in self.tree.find(vw.Btn).widgets if label in button.children]
+
+    def labelled(self, kind: type, label: str) -> Any:
+        """The widget of this kind whose label begins so."""
+        return next(widget for widget in self.tree.find(kind).widgets if (widget.label or "").startswith(label))
+
+    def text(self) -> str:
+        """All that is to be read, in order."""
+        return " ".join(" ".join(_texts(self.tree.container)).split())
+
+    def reads(self, text: str) -> None:
+        """Wait until that is to be read."""
+        wait_for(lambda: text in self.text(), f"{text!r} in {self.text()!r}")
+
+    def chart(self) -> tuple[ChartWidget, dict[str, Any]]:
+        """The one chart, and what it draws."""
+        [widget] = self.tree.find(ChartWidget).widgets
+        return widget, json.loads(widget.option)
+
+    def close(self) -> None:
+        self.tree.close()
+
+
+def _texts(widget: Any) -> Iterator[str]:
+    for child in getattr(widget, "children", ()):
+        if isinstance(child, str):
+            yield child
+        else:
+            yield from _texts(child)

@@ -45,7 +45,7 @@ def happenings(generation: int, events: Iterable[Event]) -> list[Happening]:
     """Those events of a generation that are news, in their order; a rejected child's end is told by its verdict."""
     told = []
     for kind, who, facts in events:
-        sentence = _DEATHS["bankrupt"] if kind == "death" else _SENTENCES.get(kind)
+        sentence = _DEATHS.get(facts["cause"]) if kind == "death" else _SENTENCES.get(kind)
         if sentence is not None:
             words = {name: _in_words(value) for name, value in facts.items()}
             told.append(Happening(generation, kind, who, sentence.format_map(_Words(words, who=f"#{who}"))))

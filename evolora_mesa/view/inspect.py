@@ -168,7 +168,7 @@ def _entries(model: EcologyModel, organelle: Organelle) -> tuple[Entry, ...]:
                 kinds = model.ledger.kinds(other[rows]) if rows.size else []
                 for row, kind in zip(rows.tolist(), kinds, strict=True):
                     account = int(other[row])
-                    sums[reason, cells.get(account, living.get(account, kind))] += int(quanta[row])
+                    sums[reason, cells.get(account, living.get(account, kind))] += sign * int(quanta[row])
         entries += [Entry(sheet.generation, *key, quanta / QUANTA_PER_ENERGY) for key, quanta in sums.items()]
         if len(entries) >= _MOST_ENTRIES:
             break

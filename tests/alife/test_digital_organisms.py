@@ -37,6 +37,7 @@ def test_one_replicator_fills_the_world_with_copies_of_itself_if_nothing_mutates
     model = _run(80, **_NO_MUTATION)
     assert model.alive.all()
     assert {agent.genome for agent in model.agents} == {ancestor(50)}
+    assert 80 * 30 / 189 - 2 < model.time_gen < 80 * 30 / 189 + 1  # a division of the ancestor takes 189 instructions
     assert model.log.keys("geno") == [ancestor(50)]
 
 
@@ -134,12 +135,13 @@ def test_the_log_adds_up_and_its_last_snapshot_is_the_world():
 def test_changes_in_the_log_lead_from_births_to_the_living():
     model = _run(100, genome=program("NOT", 50))
     births, changes = model.log.stream("births"), model.log.frame("changes")
-    now = dict(zip(births["id"].tolist(), births["pheno"].tolist(), strict=True))
-    for row in changes[changes["what"] == "pheno"].itertuples():
-        now[row.id] = row.code
-    phenotypes = model.log.keys("pheno")
-    assert len(changes) > 10
-    assert all(phenotypes[now[agent.uid]] == agent.phenotype_key() for agent in model.agents)
+    for what, key in (("pheno", "phenotype_key"), ("niche", "niche")):
+        now = dict(zip(births["id"].tolist(), births[what].tolist(), strict=True))
+        told = changes[changes["what"] == what]
+        now |= dict(zip(told["id"], told["code"], strict=True))
+        words = [*model.log.keys(what), None]  # code -1 is nothing
+        assert len(told) > 5
+        assert all(words[now[agent.uid]] == getattr(agent, key)() for agent in model.agents)
 
 
 def test_limited_resources_are_eaten_and_rewards_are_what_was_eaten():

@@ -167,6 +167,21 @@ def test_parents_are_of_childbearing_age(rng, of_age):
     assert _court(_couple(rng), rng, of_age)[1] == []
 
 
+def test_who_has_moved_away_or_starved_is_no_parent_and_who_has_come_is(rng):
+    people = _couple(rng)
+    turns = Turns(people, _ground(), sight_of("cross", True), rng)
+    courtship = Courtship(turns, people, np.array([True, True]), adjacent(True), random.Random(0))
+    turns.sites[1] = _site(14, 10)
+    courtship.follow(1, _site(11, 10))
+    assert list(courtship.court(0)) == []
+    turns.sites[1] = _site(10, 11)
+    courtship.follow(1, _site(14, 10))
+    assert len(list(courtship.court(0))) == 1
+    turns.sugar[:], turns.starved[1] = [50.0, 50.0], True
+    courtship.follow(1, _site(10, 11))
+    assert list(courtship.court(0)) == []
+
+
 def test_every_child_of_a_run_has_genes_and_parents_of_the_log():
     model = stepped(Sugarscape(rules="S"), 40)
     log = model.log.close()

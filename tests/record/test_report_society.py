@@ -149,7 +149,14 @@ def test_a_change_of_the_world_is_told_with_the_success_before_and_after(facts: 
     shift, winter = rows(facts, "seasons")
     assert shift[:2] == ("3", "contracts shifted: math, logic")
     assert winter[:2] == ("4", "winter began: 50 % of the sun's energy")
-    assert "class=\"mark\"" in Report.of([facts.path], host=False).as_html()
+    assert 'class="mark"' in Report.of([facts.path], host=False).as_html()
+
+
+def test_the_best_of_a_cell_is_found_on_what_was_paid_for_since_the_last_shift(tmp_path: Path) -> None:
+    before = read_run(make_run(tmp_path / "still")).choices
+    after = read_run(run_with(tmp_path / "moved", ((6, "season", {"shift": 1, "changed": ["math"]}),))).choices
+    assert {choice.tries for choice in after} == {1} < {choice.tries for choice in before} | {1}
+    assert max(choice.tries for choice in before) > 1
 
 
 def test_a_judge_is_told_with_its_taste_and_what_it_gave(facts: RunFacts) -> None:

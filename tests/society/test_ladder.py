@@ -166,6 +166,16 @@ def test_the_grant_fund_helps_a_trial_while_it_looks_promising(petri: HostServic
     assert not can_go_on(model, colony)
 
 
+def test_what_is_handed_on_in_a_trial_is_paid_for_too(petri: HostService) -> None:
+    model = quiet_world(petri)
+    colony = founded(model, (0, 1), mode="handoff")
+    colony.founded = None  # so that it has no paid work
+    audition = auditioning(model, colony, Audition("founding", model.tick))
+    live(model, 1)
+    assert model.ledger.flows["message"] > 0
+    assert audition.energy == pytest.approx(model.ledger.flows["message"] + model.ledger.flows["colony gate"])
+
+
 def test_the_child_of_a_colony_that_has_climbed_is_born_when_there_is_room(petri: HostService) -> None:
     model = quiet_world(petri, **{"reproduction.enabled": True, "reproduction.floor": 16.0, "population.maximum": 4})
     colony = founded(model, (0, 1))

@@ -11,6 +11,7 @@ import solara
 from staged import wait_for
 
 from evolora_mesa.view.chart import ChartWidget
+from evolora_mesa.view.table import TableWidget
 
 __all__ = ["PageAtHand"]
 
@@ -45,6 +46,17 @@ class PageAtHand:
         """The one chart, and what it draws."""
         [widget] = self.tree.find(ChartWidget).widgets
         return widget, json.loads(widget.option)
+
+    def table(self, label: str) -> tuple[TableWidget, list[dict[str, Any]]]:
+        """A table as soon as it has rows, and these."""
+
+        def filled() -> list[TableWidget]:
+            found = [widget for widget in self.tree.find(TableWidget).widgets if widget.label == label]
+            return [widget for widget in found if json.loads(widget.content).get("rows")]
+
+        wait_for(filled, f"the table {label}")
+        widget = filled()[0]
+        return widget, json.loads(widget.content)["rows"]
 
     def close(self) -> None:
         self.tree.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +136,32 @@ def test_resets_leave_no_more_than_two_worlds_alive(opened: Any, resets: int) ->
     assert sum(ghost() is not None for ghost in ghosts) <= 1  # and the one that is shown
 
 
-def test_impatient_resets_end_in_one_world(opened: Any) -> None:
+@pytest.fixture
+def door(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> Callable[[], threading.Event]:
+    """Closes a door before which every further world waits for its host."""
+
+    def close_door() -> threading.Event:
+        opened = threading.Event()
+        monkeypatch.setattr(
+            "evolora_mesa.view.hosts.shared_host", lambda config: petri if opened.wait(LONGEST_WAIT) else None
+        )
+        return opened
+
+    return close_door
+
+
+def test_impatient_resets_end_in_one_world(opened: Any, door: Any) -> None:
     session = opened(tiny())
+    host = door()
     passed_over = []
     for seed in range(1, 6):
         session.change("seed", seed, 0)
         session.reset()
         passed_over.append(session._next[0])
+    host.set()
     wait_for(lambda: session.config.value.seed == 5)
-    assert all(stage.join(LONGEST_WAIT) for stage in passed_over[:-1])
     assert session.stage.value.ask(lambda model: model.config.seed).result(LONGEST_WAIT) == 5
+    assert all(stage.join(LONGEST_WAIT) for stage in passed_over[:-1])
 
 
 def test_two_tabs_are_two_worlds_that_live_as_if_they_were_alone(opened: Any) -> None:
@@ -169,12 +187,14 @@ def test_two_tabs_are_two_worlds_that_live_as_if_they_were_alone(opened: Any) ->
         assert alive.result(LONGEST_WAIT) == course(ticks)
 
 
-def test_a_tab_that_is_closed_stops_its_worlds(opened: Any) -> None:
+def test_a_tab_that_is_closed_stops_its_worlds(opened: Any, door: Any) -> None:
     session = opened(tiny())
     session.stage.value.play()
+    host = door()
     session.reset()
     coming = session._next[0]
     session.close()
+    host.set()
     assert session.stage.value.join(LONGEST_WAIT)
     assert coming.join(LONGEST_WAIT)
 

@@ -26,6 +26,7 @@ from evolora_mesa.cli_study import baselines, demo, merging, specialists
 from evolora_mesa.cli_summary import summary
 from evolora_mesa.cli_sweep import sweep
 from evolora_mesa.cli_tune import tune
+from evolora_mesa.cli_validate import validate
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError, one_line
 from evolora_mesa.record.interrupt import Leaving, exit_code
 
@@ -61,6 +62,7 @@ app.command()(summary)
 app.command("app")(show_app)
 app.command()(sweep)
 app.command()(tune)
+app.command()(validate)
 app.add_typer(host_app, name="host")
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -73,18 +72,22 @@ def test_options_that_make_no_sense_are_refused(
 def test_without_the_extra_it_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ipyvuetify", None)
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", version)
     line = refused(capsys, "smoke", "--port", "0")
-    assert "ipyvuetify is not installed" in line
+    assert "solara is not installed" in line
     assert "pip install 'evolora-mesa[app]'" in line
 
 
 def test_packages_that_would_leave_the_page_blank_are_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ipyvuetify: Any = pytest.importorskip("ipyvuetify")
     settings = pytest.importorskip("solara.server.settings")
+    monkeypatch.setattr("evolora_mesa.view.server._load_ahead", lambda opening: None)
+    monkeypatch.setattr("evolora_mesa.view.server._make_room", lambda: None)
     monkeypatch.setattr(settings.assets, "proxy_cache_dir", tmp_path)
-    assert "solara-assets" in refused(capsys, "smoke", "--port", "0")
-    monkeypatch.setattr(ipyvuetify, "__version__", "3.1.0")
+    assert "solara-assets does not fit" in refused(capsys, "smoke", "--port", "0")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "3.1.0")
     assert "ipyvuetify does not fit" in refused(capsys, "smoke", "--port", "0")

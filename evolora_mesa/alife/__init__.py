@@ -10,7 +10,7 @@ from evolora_mesa.errors import ConfigError
 if TYPE_CHECKING:
     from evolora_mesa.alife.interface import EvoModel
 
-__all__ = ["MODELS", "model_class"]
+__all__ = ["MODELS", "model_class", "model_name", "model_path"]
 
 MODELS: Final = {
     "NKWorld": "evolora_mesa.alife.nk:NKWorld",
@@ -22,13 +22,32 @@ MODELS: Final = {
 }
 
 
+def model_name(name: str) -> str:
+    """The model that is meant, in whatever case it is written.
+
+    Raises:
+        ConfigError: there is none of this name; the closest one is proposed.
+    """
+    known = {model.casefold(): model for model in MODELS}
+    if name.casefold() not in known:
+        from evolora_mesa.schema import did_you_mean
+
+        close = did_you_mean(name.casefold(), known)
+        hint = next((f"Did you mean {model!r}?" for key, model in known.items() if close and repr(key) in close), None)
+        raise ConfigError("no such model", expected=f"one of {', '.join(MODELS)}", got=name, do=hint)
+    return known[name.casefold()]
+
+
+def model_path(name: str) -> str:
+    """``package.module:Class`` of a model by its short name; whatever is none is left as it is."""
+    return next((path for model, path in MODELS.items() if model.casefold() == name.casefold()), name)
+
+
 def model_class(name: str) -> type[EvoModel]:
     """The model of this name; imported now, for Mesa takes a second.
 
     Raises:
         ConfigError: there is none.
     """
-    if name not in MODELS:
-        raise ConfigError("no such model", expected=f"one of {', '.join(MODELS)}", got=name)
-    module, _, attribute = MODELS[name].partition(":")
+    module, _, attribute = MODELS[model_name(name)].partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.metadata
 import os
 import secrets
 import socket
@@ -18,10 +19,12 @@ from evolora_mesa.view.opening import Opening
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-__all__ = ["application", "check_installed", "listening_socket", "serve"]
+__all__ = ["application", "check_assets", "check_installed", "listening_socket", "serve"]
 
 _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"
 _APP: Final = "evolora_mesa.view.app"
+_NEEDED: Final = ("solara", "solara-server", "solara-assets", "ipyvuetify", "uvicorn")
+_INSTALL: Final = "Install it: pip install 'evolora-mesa[app]'."
 _CDN: Final = "/_solara/cdn"  # where pages look for the files of solara-assets
 _BUNDLE: Final = "@widgetti/solara-vuetify-app@10.1.1"  # the first of them that a page asks for
 # A tab that is closed says so. This is for those that cannot: a lost connection, a browser that was ended.
@@ -57,6 +60,7 @@ def serve(
         check_installed()
         _make_room()
         _load_ahead(opening)
+        check_assets()
         port = listening.getsockname()[1]
         token = (token or secrets.token_urlsafe(24)) if remote else None
         address = f"http://{socket.gethostname() if remote else _LOOPBACK}:{port}/"
@@ -103,29 +107,35 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def check_installed() -> None:
-    """Refuse to start where the page would stay blank.
+    """Refuse to start where there is nothing to start, or the page would stay blank.
 
     Raises:
         ConfigError: a package of the extra ``app`` is missing, or is one that Mesa's and our pages cannot work with.
     """
-    install = "Install it: pip install 'evolora-mesa[app]'."
-    try:
-        import ipyvuetify
-        import solara.server.settings
-        import solara.server.starlette
-    except ImportError as error:
-        raise ConfigError(f"{error.name} is not installed", where="evolora app", do=install) from error
-    if int(ipyvuetify.__version__.partition(".")[0]) >= 3:
+    for name in _NEEDED:
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise ConfigError(f"{name} is not installed", where="evolora app", do=_INSTALL) from error
+        if name == "ipyvuetify" and int(found.partition(".")[0]) > 1:
+            raise ConfigError("ipyvuetify does not fit", where="evolora app", expected="1.x", got=found, do=_INSTALL)
+
+
+def check_assets() -> None:
+    """Refuse to start where the page would ask for files that are not there.
+
+    Raises:
+        ConfigError: solara-assets has other versions of them.
+    """
+    import solara.server.settings
+
+    folder = solara.server.settings.assets.proxy_cache_dir
+    if not (folder / _BUNDLE).is_dir():
         raise ConfigError(
-            "ipyvuetify does not fit", where="evolora app", expected="1.x", got=ipyvuetify.__version__, do=install
-        )
-    assets = solara.server.settings.assets.proxy_cache_dir
-    if not (assets / _BUNDLE).is_dir():
-        raise ConfigError(
-            "solara-assets is not installed, or is another version",
-            where=assets,
+            "solara-assets does not fit this solara",
+            where=folder,
             expected=_BUNDLE.rpartition("/")[2],
-            do=install,
+            do=_INSTALL,
         )
 
 
@@ -170,7 +180,12 @@ def _settle(settings: Any) -> None:
     settings.theme.title = "Evolora-Mesa"
     settings.theme.loader = "plain"
     settings.theme.show_banner = False
-    warnings.filterwarnings("ignore", "Cookies with samesite=none")  # ours are for this address alone
+    _hush()
+
+
+def _hush() -> None:
+    """Solara warns of cookies for other sites than this; ours are for this one alone."""
+    warnings.filterwarnings("ignore", "Cookies with samesite=none")
 
 
 def _make_room() -> None:
@@ -202,5 +217,7 @@ def _load_ahead(opening: Opening) -> None:
             shared_host(load_config(opening.config))
         except EvoloraError:
             return  # the world says it, on its page
+        finally:
+            _hush()  # what libraries do to the filters while they load undoes what other threads did to them
 
     threading.Thread(target=load, name="load ahead", daemon=True).start()

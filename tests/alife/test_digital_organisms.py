@@ -69,6 +69,8 @@ def test_a_task_multiplies_merit_where_it_is_rewarded_and_is_seen_where_it_is_no
     assert paid.solvers("EQU") == unpaid.solvers("EQU") == 36
     assert set(paid.organisms.merit) == {32.0 * merit for merit in unpaid.organisms.merit}
     assert {agent.phenotype_key() for agent in unpaid.agents} == {256}
+    known = [paid.log.keys("pheno")[code] for code in paid.log.stream("births")["pheno"]]
+    assert known[0] == 0 and set(known[1:]) == {256}  # a newborn is known by its parent's tasks
     assert {agent.niche() for agent in paid.agents} == {"EQU"} and {agent.niche() for agent in unpaid.agents} == {None}
 
 
@@ -153,6 +155,7 @@ def test_limited_resources_are_eaten_and_rewards_are_what_was_eaten():
     assert level == pytest.approx(not_["level"].iloc[-1]) == pytest.approx(model.levels[0])
     evals = model.log.frame("evals")
     assert evals[evals["task"] == "NOT"]["reward"].sum() == pytest.approx(not_["consumed"].sum())
+    assert model.organisms.merit.max() > model.facts(layout.LENGTH).max()
     assert model.levels[8] == pytest.approx(5 * (1 - 0.99**100) / 0.01)
 
 

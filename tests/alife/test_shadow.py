@@ -66,3 +66,20 @@ def test_those_from_outside_are_taken_over_as_they_are():
     log.snapshot(1, 1.0, range(5))
     shadow = next(shadows(History.of(log.close(), "geno"), 1))
     assert shadow.component[4] == 9 and shadow.parent[0] == 0
+
+
+def test_a_child_copies_what_its_parent_is_when_it_is_born():
+    log = EventLog()
+    log.births(0, 0.0, [0], pheno=0)
+    log.changed(1, [0], "pheno", 5)
+    log.births(2, 1.0, [1, 2], [0, 0], pheno=[5, 0])
+    log.snapshot(2, 1.0, [0, 1, 2])
+    assert History.of(log.close(), "pheno").source.tolist() == [-1, 0, -1]
+
+
+def test_time_never_falls_when_the_mean_generation_does():
+    log = EventLog()
+    for step, time in enumerate([0.0, 1.0, 0.5, 2.0]):
+        log.births(step, time, [step])
+    log.snapshot(3, 2.0, range(4))
+    assert History.of(log.close()).time.tolist() == [0, 1, 1, 2]

@@ -47,7 +47,7 @@ def gate_chart(picture: Picture, theme: Theme) -> Option | None:
         "yAxis": axis(
             theme,
             "evidence for the child",
-            "e-value, powers of ten",
+            "e-value, cut at a million",
             min=math.floor(least),
             max=math.ceil(most),
             minInterval=1,

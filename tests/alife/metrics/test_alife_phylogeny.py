@@ -46,6 +46,8 @@ def test_a_comb_is_as_unbalanced_as_can_be():
     # Branches' sizes: 1 for a leaf, f + 2 for the lowest fork, 2 f + 3 for the one above, with f = ln(e + 2).
     f = math.log(math.e + 2)
     assert comb.colless_like() == pytest.approx((2 * f + 3 - 1) / 2 + (f + 2 - 1) / 2)
+    stretched = tree_of({0: None, 7: 0, 1: 7, 2: 0, 3: 2, 8: 2, 4: 8, 5: 4, 6: 4}, {1, 3, 5, 6})
+    assert stretched.colless_like() == pytest.approx(comb.colless_like()) and stretched.sackin() == comb.sackin()
 
 
 def test_what_leads_to_nobody_is_not_in_the_tree_and_the_last_common_ancestor_is_deep():

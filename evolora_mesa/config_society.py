@@ -45,7 +45,7 @@ class ColoniesConfig(Section):
     window: int = setting(8, "prompts of a trial", unit="prompts per generation", ge=1, le=4096)
     most_pairs: int = setting(256, "prompts before a trial ends", unit="prompts", ge=1, le=65_536)
     probation: int = setting(32, "longest trial", unit="generations", ge=1, le=1_000_000)
-    most_trials: int = setting(2, "trials at a time", unit="trials", ge=1, le=1024)
+    most_trials: int = setting(1, "trials at a time", unit="trials", ge=1, le=1024)
     rest: int = setting(
         8,
         "distance between a colony's trials, and until a refused pair may try again",
@@ -53,7 +53,7 @@ class ColoniesConfig(Section):
         ge=0,
         le=10_000,
     )
-    probe_every: int = setting(4, "distance of co-routing probes; 0 is never", unit="generations", ge=0, le=1_000_000)
+    probe_every: int = setting(8, "distance of co-routing probes; 0 is never", unit="generations", ge=0, le=1_000_000)
     probe_tasks: int = setting(4, "prompts of a probe, each answered by four", unit="prompts", ge=1, le=256)
     entry: float = setting(0.2, "share of its energy that a member pays into the pot at first", ge=0, le=1)
     share: float = setting(0.5, "share of the joint income that stays in the pot", ge=0, le=1)

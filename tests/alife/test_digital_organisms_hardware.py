@@ -112,6 +112,11 @@ def test_stacks_hold_ten_numbers_and_are_two():
     )  # of 1 to 12 the first two are lost
 
 
+def test_memory_is_allocated_once_and_is_twice_what_was_there():
+    once, twice = _run("wwzz", 1), _run("wwzz", 2)
+    assert once[SIZE] == twice[SIZE] == 24 and once[AX] == 8
+
+
 def test_heads_go_where_the_flow_head_is_or_as_far_as_a_register_says():
     assert _run("gzzzzzzz", 1, flow=5)[IP] == 5
     assert _run("gczzzzzz", 1, flow=5)[WRITE] == 5

@@ -42,7 +42,7 @@ class ColoniesConfig(Section):
     most: int = setting(4, "colonies at a time, those on trial included", unit="colonies", ge=1, le=1024)
     size: int = setting(4, "most members", unit="organelles", ge=2, le=4)
     episodes: int = setting(2, "joint tasks, in place of as many of each member's own", unit="episodes", ge=1, le=256)
-    window: int = setting(8, "prompts of a trial", unit="prompts per generation", ge=1, le=4096)
+    window: int = setting(6, "prompts of a trial", unit="prompts per generation", ge=1, le=4096)
     most_pairs: int = setting(256, "prompts before a trial ends", unit="prompts", ge=1, le=65_536)
     probation: int = setting(32, "longest trial", unit="generations", ge=1, le=1_000_000)
     most_trials: int = setting(1, "trials at a time", unit="trials", ge=1, le=1024)
@@ -170,7 +170,7 @@ class OrchestratorConfig(Section):
 
     enabled: bool = setting(False, "composite tasks are asked")
     every: int = setting(16, "distance of composite tasks", unit="generations", ge=1, le=1_000_000)
-    composites: int = setting(16, "that are asked then", unit="tasks", ge=1, le=4096)
+    composites: int = setting(12, "that are asked then", unit="tasks", ge=1, le=4096)
     decomposition: Literal["learned", "given", "monolithic"] = setting(
         "learned",
         "who knows which cell a step belongs to: learned, from outcomes; given, the true one; monolithic, one organelle"

@@ -74,3 +74,13 @@ def test_lives_are_counted_from_birth_to_death():
     log.snapshot(4, 1.0, [1])
     assert lifetimes(log.close()) == (2.5, 2.5, 4.0)
     assert causes_of_death(log) == {"starved": 1, "age": 1}
+
+
+def test_turnover_counts_what_both_looks_have():
+    log = EventLog()
+    log.births(0, 0.0, [0, 1, 2], geno=[0, 0, 1])
+    log.births(1, 1.0, [3], [2], geno=1)
+    log.deaths(1, 1.0, [0])
+    log.snapshot(1, 1.0, [1, 2, 3])
+    history = History.of(log.close(), "geno")
+    assert turnover_series(history, Clock.of(history, unit=1.0)) == pytest.approx([1 / 3])

@@ -1,0 +1,1 @@
+"""Evolora beside the classic models: every run against its own neutral shadows, never against another model's values."""

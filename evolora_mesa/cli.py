@@ -12,6 +12,7 @@ import typer
 
 from evolora_mesa import __version__
 from evolora_mesa.cli_app import app as show_app
+from evolora_mesa.cli_compare import compare
 from evolora_mesa.cli_gates import gates
 from evolora_mesa.cli_host import host_app
 from evolora_mesa.cli_judge import judge
@@ -63,6 +64,7 @@ app.command("app")(show_app)
 app.command()(sweep)
 app.command()(tune)
 app.command()(validate)
+app.command()(compare)
 app.add_typer(host_app, name="host")
 
 

@@ -39,7 +39,7 @@ class ColoniesConfig(Section):
         "member",
         "whom a colony must beat: member, the one that is best over all its cells; cell, in each the best one there",
     )
-    most: int = setting(4, "colonies at a time, those on trial included", unit="colonies", ge=1, le=1024)
+    most: int = setting(3, "colonies at a time, those on trial included", unit="colonies", ge=1, le=1024)
     size: int = setting(4, "most members", unit="organelles", ge=2, le=4)
     episodes: int = setting(2, "joint tasks, in place of as many of each member's own", unit="episodes", ge=1, le=256)
     window: int = setting(6, "prompts of a trial", unit="prompts per generation", ge=1, le=4096)

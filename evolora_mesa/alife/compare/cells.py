@@ -107,9 +107,12 @@ def class_of(runs: Sequence[Outcome]) -> str:
     Classes 3 and 4 claim adaptive novelty. A single seed can seem to have it by chance, so they need new activity above
     drift over all seeds.
     """
-    said = Counter(run.dynamics for run in runs if not run.error)
-    if not said:
+    well = [run for run in runs if not run.error]
+    if not well:
         return "no run"
+    if not any("heredity" in run.capabilities for run in well):
+        return "none (no heredity)"
+    said = Counter(run.dynamics for run in well)
     name, count = said.most_common(1)[0]
     total = sum(said.values())
     adaptive = name[:1] in ("3", "4") and cell_of(runs, ADAPTIVE).verdict != "above"

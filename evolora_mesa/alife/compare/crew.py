@@ -7,9 +7,10 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -90,7 +91,7 @@ def compare(
             crew.run(matched(column, population, births), seed, shadows) for column in classic for seed in range(seeds)
         ]
         outcomes = [*done, *crew.wait(full), *crew.wait(small)]
-        validations = {model: crew.checked(future) for model, future in checks.items()}
+        validations = {model: json.loads(future.result()) for model, future in checks.items()}
     known = bool(ours) and any(not one.error for one in done)
     return Comparison(tuple(columns), seeds, shadows, tuple(outcomes), validations, population, births, known)
 
@@ -119,7 +120,6 @@ class _Crew:
         (folder / _MEASURED).mkdir(exist_ok=True)
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, context, initializer=_one_thread)
-        self.asked: dict[Future[str], tuple[Path, str]] = {}
 
     def __enter__(self) -> _Crew:
         return self
@@ -136,10 +136,7 @@ class _Crew:
         return self._ask(f"targets of {model}", {"validate": model}, _validate)
 
     def wait(self, futures: Sequence[Future[str]]) -> list[Outcome]:
-        return [Outcome(**self._answer(future)) for future in self._ended(futures)]
-
-    def checked(self, future: Future[str]) -> Tree:
-        return next(self._answer(ended) for ended in self._ended([future]))
+        return [Outcome(**json.loads(future.result())) for future in futures]
 
     def _ask(self, label: str, task: Tree, work: Callable[..., str], *more: str) -> Future[str]:
         text = json.dumps(task, sort_keys=True)
@@ -150,20 +147,16 @@ class _Crew:
             ready.set_result(json.dumps(known["answer"]))
             return ready
         future = self.pool.submit(work, text, *more)
-        self.asked[future] = (path, label)
+        future.add_done_callback(partial(self._keep, path, label))
         return future
 
-    def _ended(self, futures: Sequence[Future[str]]) -> Iterator[Future[str]]:
-        for future in as_completed(futures):
-            if future in self.asked:
-                path, label = self.asked.pop(future)
-                answer = json.loads(future.result())
-                write(path, json.dumps({"task": label, "code": self.code, "answer": answer}), new=False)
-                self.tell(f"{label}: {answer.get('error') or 'done'}")
-            yield future
-
-    def _answer(self, future: Future[str]) -> Tree:
-        return json.loads(future.result())
+    def _keep(self, path: Path, label: str, future: Future[str]) -> None:
+        """Write an answer down as soon as it is there, whoever waits for what."""
+        if future.cancelled() or future.exception() is not None:
+            return
+        answer = json.loads(future.result())
+        write(path, json.dumps({"task": label, "code": self.code, "answer": answer}), new=False)
+        self.tell(f"{label}: {answer.get('error') or 'done'}")
 
 
 # ---------------------------------------------------------------- in a worker

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evolora_mesa.cli_classic import resume_classic
 from evolora_mesa.cli_run import given_path, summary_lines
 from evolora_mesa.errors import RunError
 from evolora_mesa.record.interrupt import exit_code
@@ -24,6 +25,7 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the summary.")] = False,
 ) -> None:
     """Go on with a run from its newest checkpoint, to the number of generations that was asked for."""
+    from evolora_mesa.alife.runs import is_classic
     from evolora_mesa.record.continuing import (
         NOTHING,
         check_is_run,
@@ -40,6 +42,8 @@ def resume(
     from evolora_mesa.record.runfolder import RunFolder
     from evolora_mesa.society.ratings import RatingBook
 
+    if is_classic(run):
+        return resume_classic(run, generations)
     check_is_run(run)
     with RunLock(run):
         config, facts = settings_of(run, generations)

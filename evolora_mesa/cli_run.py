@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evolora_mesa.cli_classic import run_classic
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.record.interrupt import exit_code, told
 from evolora_mesa.record.live import Outcome, clock, record_run
@@ -29,7 +30,9 @@ def given_path(text: str) -> Path:
 
 
 def run(
-    config: Annotated[str, typer.Argument(help="A shipped world (evolora configs) or a YAML file.")] = "ecology",
+    config: Annotated[
+        str, typer.Argument(help="A shipped world (evolora configs), a classic model as NKWorld, or a YAML file.")
+    ] = "ecology",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="One setting, as economy.ticket=0.5; may be repeated."),
@@ -57,6 +60,13 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the summary.")] = False,
 ) -> None:
     """Run a world, and keep its figures and adapters in a folder."""
+    from evolora_mesa.alife.runs import classic_config
+
+    classic = classic_config(config, settings or (), generations=generations, seed=seed)
+    if classic is not None:
+        if host is not None or adapters is not None:
+            raise ConfigError("a classic model has no host", where="--host, --adapters", got=classic.model)
+        return run_classic(classic, out)
     world = world_of(config, settings or (), generations=generations, seed=seed, host=host)
     from evolora_mesa.record.runfolder import RunFolder, check_vacant, default_folder
 

@@ -41,6 +41,8 @@ class History:
         step, time: ``(S,)``, ticks with events and their times in generations, which never fall.
         born, died: ``(n,)``, places in ``step``, agents in the order of their births; ``died`` is S for the living.
         literal: ``(n,)``, came from outside.
+        sort: ``(n,)``, 0 and up; where the log's ``run["apart"]`` is "niche", agents of different niches never descend
+            from each other, as hosts and symbionts do not, and a shadow keeps them apart too.
         child, parent: ``(m,)``, rows of agents; weight: shares of the parents.
         component, owner, start, stop: ``(q,)``; the first n are those of the births. -1 is no component.
         source: ``(n,)``, the link from which the component was copied, -1 when it is the child's own.
@@ -52,6 +54,7 @@ class History:
     born: Whole
     died: Whole
     literal: NDArray[np.bool_]
+    sort: Whole
     child: Whole
     parent: Whole
     weight: Reals
@@ -100,6 +103,7 @@ class History:
             born=born,
             died=died,
             literal=np.isin(births["op"][order], _LITERAL),
+            sort=_sorts(births["niche"][order]) if log.run.get("apart") == "niche" else np.zeros(len(ids), int),
             child=child,
             parent=parent,
             weight=weight,
@@ -174,6 +178,10 @@ class Clock:
 
 
 # ---------------------------------------------------------------- derived columns
+
+
+def _sorts(niches: Whole) -> Whole:
+    return np.unique(niches, return_inverse=True)[1].ravel()
 
 
 def _times(step: Whole, streams: tuple) -> Reals:

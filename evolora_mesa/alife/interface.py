@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 import mesa
+import numpy as np
 
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.streams import Streams
 
-__all__ = ["CAPABILITIES", "EvoModel", "Target", "one_of", "real", "whole"]
+__all__ = ["CAPABILITIES", "EvoModel", "Target", "flag", "one_of", "real", "whole"]
 
 CAPABILITIES: Final = (
     "energy",
@@ -77,6 +78,7 @@ class EvoModel(mesa.Model):
         record: keep the event log; without it the model runs faster and cannot be measured.
 
     Attributes:
+        capabilities: of the class, all that the model can have; the log's are those of this run, by its parameters.
         log: the only input of metrics.
         tick: steps done.
         streams: named generators of the seed; a concern asks for ``streams.numpy(NAME)``.
@@ -94,13 +96,29 @@ class EvoModel(mesa.Model):
         seed = whole("rng", rng, low=0, high=2**63 - 1)
         super().__init__(rng=seed)
         self.streams = Streams(seed)
-        self.log = EventLog(self.capabilities, run={"model": type(self).__name__, "rng": seed}, enabled=record)
+        facts = {"model": type(self).__name__, "rng": seed}
+        self.log = EventLog(self.capabilities, run=facts, enabled=flag("record", record))
         self.tick = 0
         self.running = True
 
     @abstractmethod
     def step(self) -> None:
         """One tick."""
+
+    @abstractmethod
+    def snapshot(self) -> None:
+        """Everybody who is alive now, to the log."""
+
+    def finished_log(self) -> EventLog:
+        """The log of the whole run, closed, with a snapshot of its end: what is after the last one is not counted over.
+
+        Raises:
+            LogError: it does not add up.
+        """
+        marks = self.log.stream("marks")
+        if not self.log.closed and not (len(marks) and marks["step"][-1] == self.tick):
+            self.snapshot()
+        return self.log.close()
 
     @abstractmethod
     def picture(self) -> dict[str, Any]:
@@ -142,10 +160,14 @@ class EvoModel(mesa.Model):
         """Continue where `state_dict` was taken, in a model with the same parameters.
 
         Raises:
-            ConfigError: the state is of another model.
+            ConfigError: the state is of another model, or of another seed, of which landscapes are made.
         """
         if state["model"] != type(self).__name__:
             raise ConfigError("state of another model", expected=type(self).__name__, got=state["model"])
+        if state["log"]["run"].get("rng") != self.streams.seed:
+            raise ConfigError(
+                "state of another seed", expected=str(self.streams.seed), got=state["log"]["run"].get("rng")
+            )
         self.tick, self.steps, self.running = state["tick"], state["steps"], state["running"]
         self.streams.load_state_dict(state["streams"])
         version, internal, gauss = state["random"]
@@ -182,6 +204,17 @@ def real(name: str, value: object, *, low: float = -math.inf, high: float = math
     if not low <= number <= high:
         raise ConfigError(f"{name} is out of range", expected=f"a number in [{low:g}, {high:g}]", got=value)
     return number
+
+
+def flag(name: str, value: object) -> bool:
+    """``value`` as a bool.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{name} is neither true nor false", expected="True or False", got=value)
+    return bool(value)
 
 
 def one_of(name: str, value: object, words: tuple[str, ...]) -> str:

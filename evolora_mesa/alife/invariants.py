@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evolora_mesa.alife.log_schema import CAUSES, OPS
+from evolora_mesa.alife.log_schema import CAUSES, CHANGED, OPS
 from evolora_mesa.errors import LogError
 
 if TYPE_CHECKING:
     from evolora_mesa.alife.log import EventLog
 
-__all__ = ["INVARIANTS", "check", "place_of"]
+__all__ = ["INVARIANTS", "check", "energy_changes", "place_of"]
 
 _ROUNDING: Final = 1e-9  # of all energy that was moved: what adding up floats in another order may change
 
@@ -75,13 +75,23 @@ def _time(log: EventLog) -> str | None:
     ordered = step[np.argsort(seq, kind="stable")]
     if (np.diff(ordered) < 0).any():
         return f"step {ordered[int(np.argmax(np.diff(ordered) < 0)) + 1]} after a later one"
-    finite = all(np.isfinite(log.stream(name)["time_gen"]).all() for name in ("births", "deaths"))
+    marks = log.stream("marks")
+    if (np.diff(marks["step"]) < 0).any() or (np.diff(marks["events"]) < 0).any():
+        return "a snapshot of an earlier step after a later one"
+    if ((marks["events"] < 0) | (marks["events"] > len(log))).any():
+        return "a snapshot that counts other events than there are"
+    after = np.concatenate([[-np.inf], ordered])[marks["events"]]  # the step of the last event before each snapshot
+    if (after > marks["step"]).any():
+        return f"a snapshot of step {marks['step'][int(np.argmax(after > marks['step']))]} after a later event"
+    finite = all(np.isfinite(log.stream(name)["time_gen"]).all() for name in ("births", "deaths", "marks"))
     return None if finite else "a time that is not finite"
 
 
 def _words(log: EventLog) -> str | None:
     op, cause = log.stream("births")["op"], log.stream("deaths")["cause"]
-    if ((op < 0) | (op >= len(OPS))).any() or ((cause < 0) | (cause >= len(CAUSES))).any():
+    what = log.stream("changes")["what"]
+    known = ((op, OPS), (cause, CAUSES), (what, CHANGED))
+    if any(((codes < 0) | (codes >= len(words))).any() for codes, words in known):
         return "a number that stands for none of them"
     return None
 
@@ -120,6 +130,35 @@ def _parents(log: EventLog) -> str | None:
     died[place_of(births["id"], deaths["id"])] = deaths["seq"]
     dead = (died[parent] < born[child]) & ~np.isin(links["parent"], np.array(sorted(log.archived), np.int64))
     return f"{_shown(links['parent'][dead])} dead and not archived when its child was born" if dead.any() else None
+
+
+def _alive_when_changed(log: EventLog) -> str | None:
+    births, deaths, changes = (log.stream(name) for name in ("births", "deaths", "changes"))
+    place = place_of(births["id"], changes["id"])
+    if (place < 0).any():
+        return f"{_shown(changes['id'][place < 0])} changed without having been born"
+    died = np.full(len(births), len(log))
+    died[place_of(births["id"], deaths["id"])] = deaths["seq"]
+    off = (changes["seq"] < births["seq"][place]) | (changes["seq"] > died[place])
+    return f"{_shown(changes['id'][off])} changed without being alive" if off.any() else None
+
+
+def _apart(log: EventLog) -> str | None:
+    """In a log that says so, children are of their parents' sort for life: its shadows rely on it."""
+    if "apart" not in log.run:
+        return None
+    births, links = log.stream("births"), log.stream("links")
+    if log.run["apart"] != "niche":
+        return f"{log.run['apart']!r} for what keeps agents apart"
+    moved = log.stream("changes")["what"] == CHANGED.index("niche")
+    if moved.any():
+        return f"{_shown(log.stream('changes')['id'][moved])} changed sides"
+    child, parent = (births["niche"][place_of(births["id"], links[end])] for end in ("child", "parent"))
+    return (
+        f"{_shown(links['child'][child != parent])} of another sort than its parent"
+        if (child != parent).any()
+        else None
+    )
 
 
 def _weights(log: EventLog) -> str | None:
@@ -165,20 +204,28 @@ def _population(log: EventLog) -> str | None:
 def _energy(log: EventLog) -> str | None:
     """What the living hold together changes by what is in the accounts; the first snapshot is the beginning."""
     moved, marks, snapshots = log.stream("energy")["amount"], log.stream("marks"), log.stream("snapshots")
-    if not len(moved) or not len(marks):
+    told = np.isfinite(snapshots["energy"]).any()
+    if not len(marks) or not (len(moved) or ("energy" in log.capabilities and told)):
         return None
     if not np.isfinite(moved).all():
         return "an amount that is not finite"
-    running = np.concatenate([[0.0], np.cumsum(moved)])[marks["energy_rows"]]
-    held = np.concatenate([[0.0], np.cumsum(snapshots["energy"])])
-    balance = held[marks["first"] + marks["size"]] - held[marks["first"]]
+    gained, booked = energy_changes(log)
     scale = np.abs(moved).sum() + np.abs(snapshots["energy"]).sum()
-    off = ~(np.abs((balance - balance[0]) - (running - running[0])) <= _ROUNDING * max(scale, 1.0))
+    off = ~(np.abs(gained - booked) <= _ROUNDING * max(scale, 1.0))
     if off.any():
         first = int(np.argmax(off))
-        gained, booked = balance[first] - balance[0], running[first] - running[0]
-        return f"the living hold {gained:g} more at step {marks['step'][first]}, the accounts {booked:g}"
+        step = marks["step"][first]
+        return f"the living hold {gained[first]:g} more at step {step}, the accounts {booked[first]:g}"
     return None
+
+
+def energy_changes(log: EventLog) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Since the first snapshot, at each, ``(snapshots,)``: what the living hold more, and what the accounts say."""
+    moved, marks = log.stream("energy")["amount"], log.stream("marks")
+    running = np.concatenate([[0.0], np.cumsum(moved)])[marks["energy_rows"]]
+    held = np.concatenate([[0.0], np.cumsum(log.stream("snapshots")["energy"])])
+    balance = held[marks["first"] + marks["size"]] - held[marks["first"]]
+    return balance - balance[0], running - running[0]
 
 
 INVARIANTS: Final[dict[str, Callable[[EventLog], str | None]]] = {
@@ -188,6 +235,8 @@ INVARIANTS: Final[dict[str, Callable[[EventLog], str | None]]] = {
     "one birth per id": _born_once,
     "at most one death per id, after its birth": _dead_once,
     "parents that were alive or archived": _parents,
+    "changes of those who are alive": _alive_when_changed,
+    "sorts that stay apart": _apart,
     "weights of parents that sum to 1": _weights,
     "as many alive as births less deaths, at every snapshot": _population,
     "accounts of energy that explain all balances": _energy,

@@ -116,7 +116,8 @@ class EventLog:
             return
         ids = np.atleast_1d(np.asarray(ids, _WHOLE))
         n = len(ids)
-        ancestors = np.empty((n, 0), _WHOLE) if parents is None else np.asarray(parents, _WHOLE).reshape(n, -1)
+        given = np.empty((n, 0), _WHOLE) if parents is None else np.asarray(parents, _WHOLE)
+        ancestors = given if given.ndim == 2 else given.reshape(n, 1)
         known = ancestors != NONE
         number = known.sum(axis=1)
         facts: dict[str, ArrayLike] = {

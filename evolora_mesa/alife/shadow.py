@@ -5,13 +5,14 @@ deaths and changes as the log. A parent is drawn among those alive at the beginn
 living: newborns of the step if the real victim was one, else the older ones, so that generations that replace each
 other at once still do. A child that had its parent's component copies the drawn parent's; one that had a component of
 its own has the same one here, for mutations are the same and only selection is gone. Founders and those who come from
-outside are taken over as they are.
+outside are taken over as they are. Sorts of agents that never descend from each other, such as hosts and symbionts, are
+replayed one by one, or a shadow would breed symbionts from hosts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,11 +35,62 @@ def shadows(history: History, count: int = 20, *, seed: int = 0) -> Iterator[His
     """
     cells = len(history.born) + len(history.child) + 3 * len(history.component)
     together = max(1, min(count, _MOST_CELLS // max(cells, 1)))
+    parts = [_Part.of(history, sort) for sort in range(int(history.sort.max(initial=0)) + 1)]
     for first in range(0, count, together):
-        replayed = _Replay(history, min(together, count - first), np.random.SeedSequence(seed, spawn_key=(first,)))
-        for step in range(len(history.step)):
-            replayed.play(step)
-        yield from replayed.histories()
+        number = min(together, count - first)
+        replays = []
+        for sort, part in enumerate(parts):
+            key = (first, sort) if sort else (first,)
+            replays.append(_Replay(part.history, number, np.random.SeedSequence(seed, spawn_key=key)))
+            for step in range(len(history.step)):
+                replays[-1].play(step)
+        for k in range(number):
+            yield _whole(history, parts, replays, k)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a history tells of one sort, as a history of its own.
+
+    Attributes:
+        agents, links, tenures: their rows in the whole history.
+    """
+
+    agents: Whole
+    links: Whole
+    tenures: Whole
+    history: History
+
+    @classmethod
+    def of(cls, whole: History, sort: int) -> _Part:
+        mine = whole.sort == sort
+        agents, links, tenures = map(np.flatnonzero, (mine, mine[whole.child], mine[whole.owner]))
+        row, link = np.full(len(whole.born), NONE), np.full(len(whole.child) + 1, NONE)  # the last: no link
+        row[agents], link[links] = np.arange(len(agents)), np.arange(len(links))
+        part = replace(
+            whole,
+            **{name: getattr(whole, name)[agents] for name in ("born", "died", "literal", "sort")},
+            **{name: row[getattr(whole, name)[links]] for name in ("child", "parent")},
+            **{name: getattr(whole, name)[tenures] for name in ("component", "start", "stop")},
+            weight=whole.weight[links],
+            owner=row[whole.owner[tenures]],
+            source=link[whole.source[agents]],
+        )
+        return cls(agents, links, tenures, part)
+
+
+def _whole(real: History, parts: list[_Part], replays: list[_Replay], k: int) -> History:
+    """The ``k``-th shadow of all sorts together."""
+    parent, died, component, owner, stop = (
+        np.empty_like(column) for column in (real.parent, real.died, real.component, real.owner, real.stop)
+    )
+    for part, replay in zip(parts, replays, strict=True):
+        parent[part.links], died[part.agents] = part.agents[replay.parent[k]], replay.died[k]
+        component[part.tenures], stop[part.tenures] = replay.component[k], replay.stop[k]
+        owner[part.tenures] = part.agents[replay.owner[k]]
+    # What a shadow copied is read off its components; nobody replays a shadow of a shadow.
+    source = np.full(len(real.born), NONE)
+    return replace(real, parent=parent, died=died, component=component, owner=owner, stop=stop, source=source)
 
 
 class _Replay:
@@ -121,13 +173,6 @@ class _Replay:
         left = everybody - old - new
         self.living = self.living[~dead].reshape(self.k, left)
         self.tenure = self.tenure[~dead].reshape(self.k, left)
-
-    def histories(self) -> Iterator[History]:
-        real = self.real
-        for k in range(self.k):
-            shadow = {"parent": self.parent[k], "died": self.died[k], "component": self.component[k]}
-            # What a shadow copied is read off its components; nobody replays a shadow of a shadow.
-            yield replace(real, owner=self.owner[k], stop=self.stop[k], source=np.full(len(real.born), NONE), **shadow)
 
 
 def _mark(lots: np.random.Generator, dead: NDArray[np.bool_], number: int) -> None:

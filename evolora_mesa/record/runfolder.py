@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evolora_mesa.config import WorldConfig
 from evolora_mesa.configfile import dump_config
@@ -37,7 +37,17 @@ __all__ = ["RunFolder", "check_vacant", "check_writable", "default_folder"]
 _LONGEST_NAME = 100  # bytes of a world's name in a folder's; file systems take 255 for the whole
 
 
-def default_folder(config: WorldConfig, parent: Path = Path("runs")) -> Path:
+class _Named(Protocol):
+    """What a folder is named after."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def default_folder(config: _Named, parent: Path = Path("runs")) -> Path:
     """``runs/<name>-seed<seed>-<number>`` with the first number above all that are taken."""
     name = re.sub(r"[^\w.-]+", "-", config.name).strip(".-")
     name = name.encode("utf-8")[:_LONGEST_NAME].decode("utf-8", "ignore") or "world"

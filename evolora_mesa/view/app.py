@@ -125,8 +125,26 @@ def use_session(world: EcologyModel | str | WorldConfig, *, opening: Opening | N
 
 
 @solara.component_vue("browser.vue")
-def Browser(dark: bool, event_press: Callable[[str], None], event_prefer: Callable[[bool], None]) -> None:
-    """Keys, and whether the person likes it dark."""
+def Browser(
+    dark: bool,
+    shown: int,
+    event_press: Callable[[str], None],
+    event_prefer: Callable[[bool], None],
+    event_see: Callable[[int], None],
+) -> None:
+    """Keys, whether the person likes it dark, and how many pictures are drawn."""
+
+
+@solara.component
+def Senses(session: Session) -> None:
+    """What comes from the browser; apart from the frame, which is not drawn with every picture."""
+    Browser(
+        dark=session.dark.value,
+        shown=session.shown.value,
+        event_press=session.press,
+        event_prefer=session.dark.set,
+        event_see=session.saw,
+    )
 
 
 @solara.component
@@ -139,9 +157,6 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
     """
     dark = session.dark.value
 
-    def set_dark(value: bool) -> None:
-        session.dark.value = value
-
     def colour_widgets() -> None:
         solara.lab.theme.dark = dark
 
@@ -149,7 +164,7 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
     solara.Style(_STYLE)
     solara.Style(f".ev, .v-application {{ {theme_of(dark).variables()} }}")
     with solara.Div(classes=["ev"]):
-        Browser(dark=dark, event_press=session.press, event_prefer=set_dark)
+        Senses(session)
         with v.Html(tag="header", class_="ev-head"):
             v.Html(tag="span", children=["Evolora-Mesa"], class_="ev-brand")
             for place in PLACES:
@@ -164,6 +179,6 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
                 icon_name="mdi-weather-sunny" if dark else "mdi-weather-night",
                 icon=True,
                 attributes={"aria-label": "light colours" if dark else "dark colours"},
-                on_click=lambda: set_dark(not dark),
+                on_click=lambda: session.dark.set(not dark),
             )
         v.Html(tag="main", class_="ev-body", children=children)

@@ -59,7 +59,8 @@ def Status(session: Session) -> None:
     status, picture, config = session.status.value, session.picture.value, session.config.value
     state = "the next world is loading …" if session.coming.value else _STATES[status]
     speed = session.stage.value.speed
-    with v.Html(tag="span", class_="ev-status", attributes={"role": "status"}):
+    # "status" names it; read aloud with every generation it would drown all else.
+    with v.Html(tag="span", class_="ev-status", attributes={"role": "status", "aria-live": "off"}):
         v.Html(
             tag="span", class_=f"ev-state {'ev-bad' if status in ('failed', 'ended') else ''}", children=[f"{state} "]
         )

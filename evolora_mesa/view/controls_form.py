@@ -12,7 +12,7 @@ import reacton.ipyvuetify as v
 import solara
 
 from evolora_mesa.config import WorldConfig
-from evolora_mesa.configfile import load_config, shipped_configs
+from evolora_mesa.configfile import load_config
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.view.parameters import (
     Parameter,
@@ -60,7 +60,7 @@ def Settings(session: Session) -> None:
         v.Select(
             label="Preset",
             v_model=base,
-            items=list(dict.fromkeys((session.given.name, *shipped_configs()))),
+            items=list(session.presets()),
             on_v_model=session.start_from,
             dense=True,
             outlined=True,

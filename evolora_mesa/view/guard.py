@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 __all__ = ["Guard"]
 
@@ -21,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+_OURS: Final = ("127.0.0.1", "localhost", "[::1]")
 _READY: Final = "/readyz"  # says nothing but that it is there, to those who watch over servers
 _HIDDEN: Final = ("/resourcez", "/_solara/api/evict")  # Solara's own, for its operators
 _TOKEN: Final = "token"  # in an address
@@ -48,7 +49,7 @@ class Guard:
 
     def __init__(self, app: App, *, port: int, token: str | None = None) -> None:
         self.app, self._token = app, token
-        self._names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        self._names = {f"{name}:{port}" for name in _OURS} | ({*_OURS} if port == 80 else set())  # left out by browsers
         self._cookie = f"evolora-{port}"  # cookies of a machine are shared by all of its ports
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -92,7 +93,7 @@ class Guard:
     async def _welcome(self, scope: Message, send: Send) -> None:
         """Swap the token in the address for a cookie, so that it stays out of the history and of bookmarks."""
         rest = urlencode([(name, value) for name, value in _query(scope) if name != _TOKEN])
-        path = "/" + scope["path"].lstrip("/")  # "//name" would lead to another machine
+        path = "/" + quote(scope["path"].lstrip("/"))  # "//name" and "/\\name" would lead to another machine
         place = path + (f"?{rest}" if rest else "")
         cookie = f"{self._cookie}={self._token}; Path=/; HttpOnly; SameSite=Lax"
         await _answer(send, 303, [(b"location", place.encode()), (b"set-cookie", cookie.encode())])

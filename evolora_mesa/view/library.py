@@ -109,7 +109,6 @@ def _listed(
         held = RunLock.is_held(folder) if lock is None else RunLock.is_held(folder, lock)
         mark = (changed, size, held)
         before = known.get(folder.name)
-        # What a running one promises of its end depends on the clock too.
         entries[folder.name] = before if before and before[0] == mark else (mark, read(folder, held, changed))
     known.clear()
     known.update(entries)

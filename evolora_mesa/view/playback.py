@@ -75,7 +75,7 @@ class Recording:
                 events=_events(store, at),
                 trials=trials,
                 verdicts=verdicts,
-                archive=_niches(store, at, self._edges),
+                archive=_niches(store, at, self._edges, self.depths),
                 alpha=float(self.settings.get("gate.alpha", Picture.alpha)),
                 note=self._note(at),
             )
@@ -205,7 +205,7 @@ def _events(store: RunStore, at: int) -> tuple[Happening, ...]:
     return tuple(told)
 
 
-def _niches(store: RunStore, at: int, edges: np.ndarray | None) -> Niches | None:
+def _niches(store: RunStore, at: int, edges: np.ndarray | None, depths: int) -> Niches | None:
     """The archive as it was: of every niche the latest elite, since it was emptied last."""
     if edges is None:
         return None
@@ -215,7 +215,6 @@ def _niches(store: RunStore, at: int, edges: np.ndarray | None) -> Niches | None
         "WHERE generation BETWEEN ? AND ? GROUP BY niche ORDER BY niche"
     )
     rows = list(store.rows(query, (emptied[0] or 0, at)))
-    depths = next(store.rows("SELECT MAX(depth) + 1 FROM cells"))[0] or 1
     table = np.array(rows, dtype=float).reshape(len(rows), 6).T
     cell = table[5].astype(np.int64)
     return Niches(

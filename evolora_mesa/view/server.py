@@ -29,6 +29,7 @@ _CDN: Final = "/_solara/cdn"  # where pages look for the files of solara-assets
 _BUNDLE: Final = "@widgetti/solara-vuetify-app@10.1.1"  # the first of them that a page asks for
 # A tab that is closed says so. This is for those that cannot: a lost connection, a browser that was ended.
 _LOST_TAB: Final = "60s"
+_LONGEST_SILENCE: Final = 60.0  # seconds; a browser on a busy machine is slow to answer, and not gone
 _MOST_SOCKETS: Final = 256  # each is served by a thread; what comes beyond them waits
 _MOST_BACKLOG: Final = 256
 _FILES_PER_SOCKET: Final = 8  # its own, and those of the loop that its thread runs
@@ -74,6 +75,7 @@ def serve(
             access_log=False,
             loop="asyncio",
             ws_per_message_deflate=False,  # packing pictures would cost the world more than sending them
+            ws_ping_timeout=_LONGEST_SILENCE,
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import solara
 
 from evolora_mesa.config import WorldConfig
-from evolora_mesa.configfile import load_config
+from evolora_mesa.configfile import load_config, shipped_configs
 from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.parameters import Value
 from evolora_mesa.view.stage import Stage, Status
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _REDRAWS = 20.0  # per second, at most
+# A browser that draws slower than the world lives would pile pictures up, lag behind for a minute, and lose its
+# connection. So it gets the next one when it has drawn the last. A hidden page draws nothing: it is not waited for.
+_LONGEST_BLINK = 5.0  # seconds
 
 
 class Session:
@@ -44,6 +47,7 @@ class Session:
         stage: the world that is shown. Not for drawing from: `picture` is.
         picture: the latest picture of it; `None` while the first world loads.
         status: what that world is doing.
+        shown: pictures given so far, by which the browser says what it has drawn.
         coming: the next world is being made.
         message: why something that was asked for did not happen, in one line; empty if it did.
         chosen: the organelle that is looked at, by its unique id.
@@ -69,9 +73,12 @@ class Session:
         self._host = model.host if model is not None else None
         self._lock = threading.Lock()
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
+        self._over = False  # the tab is gone
+        self._drawn, self._watched = threading.Event(), False  # the last picture; whether anybody says so
         stage = _stage_of(settings) if model is None else _stage_with(model)
         self.stage: solara.Reactive[WorldStage] = solara.Reactive(stage, equals=operator.is_)
         self.picture: solara.Reactive[Picture | None] = solara.Reactive(None, equals=operator.is_)
+        self.shown = solara.Reactive(0)
         self.status: solara.Reactive[Status] = solara.Reactive("loading")
         self.coming = solara.Reactive(False)
         self.message = solara.Reactive("")
@@ -105,9 +112,17 @@ class Session:
         """What the next world starts from, for `load_config`."""
         return self.given if self.base.peek() == self.given.name else self.base.peek()
 
+    def presets(self) -> tuple[str, ...]:
+        """Names of what the next world may start from: what was given, and what ships."""
+        return tuple(dict.fromkeys((self.given.name, *shipped_configs())))
+
     def start_from(self, name: str) -> None:
-        """Take another preset; changes were made to the one before, so they go with it."""
-        self.base.value, self.changes.value = name, {}
+        """Take another preset; changes were made to the one before, so they go with it.
+
+        The name comes from a browser, so anything else is ignored: it might be the path of any file.
+        """
+        if name in self.presets():
+            self.base.value, self.changes.value = name, {}
 
     def change(self, name: str, value: Value, usual: Value) -> None:
         """Set a setting of the next world; one that is as usual in the preset is no change."""
@@ -117,6 +132,8 @@ class Session:
     def press(self, key: str) -> None:
         """Keys of the page: ``space`` plays and pauses, ``right`` lives one generation."""
         stage = self.stage.peek()
+        if self.coming.peek() or stage.status not in ("playing", "paused"):
+            return  # as the buttons, which are off then
         if key == "right":
             stage.step()
         elif stage.status == "playing":
@@ -128,10 +145,17 @@ class Session:
         """Most generations per second from now on; `None` is as many as there can be."""
         self.pace.value = self.stage.peek().pace = pace
 
+    def saw(self, shown: int) -> None:
+        """The browser has drawn so many pictures, those included that it skipped."""
+        self._watched = True
+        if shown == self.shown.peek():
+            self._drawn.set()
+
     def close(self) -> None:
         """The tab is gone: its worlds end."""
+        self._drawn.set()
         with self._lock:
-            coming, self._next = self._next, None
+            self._over, coming, self._next = True, self._next, None
         if coming is not None:
             coming[0].close()
         self.stage.peek().close()
@@ -143,6 +167,8 @@ class Session:
 
     def _look(self, stage: WorldStage) -> None:
         """Redraw what changed on a stage, or exchange the one that is shown for it."""
+        if self._watched:
+            self._drawn.wait(_LONGEST_BLINK)
         status = stage.status
         if status == "loading" or (stage.closed and status != "failed"):
             return
@@ -157,10 +183,16 @@ class Session:
                 return
             self.stage.peek().close()
             self.config.value, self.chosen.value, self.stage.value = config, None, stage
+            if self._over:  # the tab went while worlds were exchanged, and closed the old one
+                stage.close()
+                return
         elif stage is not self.stage.peek():
             return
-        if stage.picture is not None:
-            self.picture.value = stage.picture
+        picture = stage.picture
+        if picture is not None and picture is not self.picture.peek():
+            self._drawn.clear()
+            self.picture.value = picture
+            self.shown.value += 1  # after the picture, so that the browser hears of it after the picture
         self.status.value = status
 
 

@@ -22,7 +22,7 @@ from evolora_mesa.view.forget import forget
 if TYPE_CHECKING:
     import mesa  # by name only: it loads for seconds, and the page is there before the world is
 
-__all__ = ["Stage", "Status"]
+__all__ = ["Stage", "Status", "in_one_line"]
 
 Status = Literal["loading", "paused", "playing", "ended", "failed"]
 World = TypeVar("World", bound="mesa.Model")
@@ -251,7 +251,7 @@ class Stage(Generic[World, Shot]):
         with self._bell:
             self._playing, self._steps = False, 0
             self.details = "".join(traceback.format_exception(error))
-            self.message = _in_one_line(error)
+            self.message = in_one_line(error)
             self._ring()
 
     # ------------------------------------------------------------------ telling
@@ -285,7 +285,8 @@ def _rest(least: float, spent: float) -> float:
     return max(least, spent / _LISTENER_SHARE)
 
 
-def _in_one_line(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
+    """What went wrong, as a page tells it."""
     if isinstance(error, EvoloraError):
         return str(error)
     return one_line(f"{type(error).__name__}: {error}").removesuffix(":")[:_LONGEST_MESSAGE]

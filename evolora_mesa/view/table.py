@@ -29,7 +29,7 @@ class Row(NamedTuple):
     """``id``: told when the row is clicked; `None` where there is nothing to choose."""
 
     cells: tuple[str, ...]
-    id: int | None = None
+    id: int | str | None = None
     tone: Tone = ""
 
 
@@ -44,7 +44,7 @@ class TableWidget(ipyvuetify.VuetifyTemplate):
     clickable = traitlets.Bool(False).tag(sync=True)
     on_click = traitlets.Callable(None, allow_none=True)
 
-    def vue_clicked(self, id: int) -> None:
+    def vue_clicked(self, id: int | str) -> None:
         if self.on_click is not None:
             self.on_click(id)
 
@@ -52,7 +52,7 @@ class TableWidget(ipyvuetify.VuetifyTemplate):
 def Table(
     columns: Sequence[Column],
     rows: Sequence[Row],
-    on_click: Callable[[int], None] | None = None,
+    on_click: Callable[[Any], None] | None = None,
     label: str = "table",
     height: str = "none",
 ) -> reacton.core.Element:

@@ -229,3 +229,19 @@ def test_hosts_are_loaded_once_for_all_who_ask_alike(monkeypatch: pytest.MonkeyP
 def test_folders_are_those_that_were_given(opened: Any) -> None:
     session = opened(tiny(), runs_folder=Path("here"), sweeps_folder=Path("there"), run="first")
     assert (session.runs_folder, session.sweeps_folder, session.run) == (Path("here"), Path("there"), "first")
+
+
+def test_a_browser_that_is_behind_gets_the_next_picture_when_it_has_drawn_the_last(opened: Any) -> None:
+    session = opened(tiny())
+    session.saw(session.shown.value)
+    session.press("right")
+    wait_for(lambda: session.picture.value.tick == 1, "a picture for a browser that has drawn the one before")
+    for _ in range(3):
+        session.press("right")
+    wait_for(lambda: session.stage.value.picture.tick == 4, "the world, which does not wait")
+    assert session.picture.value.tick == 1
+    session.saw(session.shown.value - 1)
+    assert session.picture.value.tick == 1
+    session.saw(session.shown.value)
+    wait_for(lambda: session.picture.value.tick == 4, "the latest picture, and none between")
+    assert session.shown.value == 3

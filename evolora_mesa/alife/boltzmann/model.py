@@ -99,7 +99,7 @@ class Boltzmann(MirrorModel):
         self.cells = self.streams.numpy("founders").integers(0, self.width * self.height, n)
         owner = {"geno": self.log.code("geno", "owner"), "pheno": self.log.code("pheno", "owner")}
         self.log.births(0, 0.0, np.arange(n), op="init", energy=self.wealth, **owner)
-        self._snapshot()
+        self.snapshot()
         self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
         self.datacollector.collect(self)
 
@@ -114,10 +114,11 @@ class Boltzmann(MirrorModel):
         self.log.energy(self.tick, -1, "given", -moved)
         self.log.energy(self.tick, -1, "received", moved)
         if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            self.snapshot()
         self.datacollector.collect(self)
 
-    def _snapshot(self) -> None:
+    def snapshot(self) -> None:
+        """All owners, to the log."""
         self.log.snapshot(self.tick, 0.0, np.arange(len(self.wealth)), self.wealth, self.tick, 0.0)
 
     # ---------------------------------------------------------------- looking

@@ -126,7 +126,7 @@ class DigitalOrganisms(MirrorModel):
         settle(self.organisms, cell, instructions, length, float(length), self.chance)
         self.events.counts[NEXT_ID] = 1
         self.recorder.found(0, genome, float(length))
-        self._snapshot()
+        self.snapshot()
 
     # ---------------------------------------------------------------- one update
 
@@ -147,7 +147,7 @@ class DigitalOrganisms(MirrorModel):
         if self.log.enabled and len(self.levels):
             self.log.resources(self.tick, TASKS, self.levels, self.inflow, lost, full - self.levels)
         if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            self.snapshot()
         self.running = bool(self.alive.any())
         self.datacollector.collect(self)
 
@@ -158,7 +158,8 @@ class DigitalOrganisms(MirrorModel):
             self.recorder.take(self.events, self.tick, self.time_gen)
         counts[USED] = counts[WRITTEN] = 0
 
-    def _snapshot(self) -> None:
+    def snapshot(self) -> None:
+        """All organisms, to the log."""
         if self.log.enabled:
             self.recorder.snapshot(self.tick, self.time_gen, self.organisms, np.flatnonzero(self.alive))
 

@@ -14,9 +14,8 @@ from evolora_mesa.alife.host_symbiont.interaction import HOST, ID, NOBODY, POINT
 from evolora_mesa.alife.host_symbiont.reporters import REPORTERS
 from evolora_mesa.alife.host_symbiont.turns import draw
 from evolora_mesa.alife.host_symbiont.update import update
-from evolora_mesa.alife.interface import Target, real, whole
+from evolora_mesa.alife.interface import Target, flag, real, whole
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
-from evolora_mesa.errors import ConfigError
 
 __all__ = ["HostSymbiont"]
 
@@ -82,10 +81,9 @@ class HostSymbiont(MirrorModel):
             real("host_price", host_price, low=1.0, high=1e12),
             real("symbiont_price", symbiont_price, low=1.0, high=1e12),
         )
-        if not isinstance(spatial, bool):
-            raise ConfigError("spatial is neither true nor false", expected="True or False", got=spatial)
-        self.neighbours = self._moore() if spatial else None
+        self.neighbours = self._moore() if flag("spatial", spatial) else None
         self.turnovers = 0.0
+        self.log.run["apart"] = "niche"  # a symbiont's parent is a symbiont, in a shadow too
         self.chronicle = Chronicle(self)
         self._found(host_start, symbiont_start, real("infection", infection, low=0.0, high=100.0))
         self.datacollector = mesa.DataCollector(model_reporters=REPORTERS)
@@ -110,7 +108,7 @@ class HostSymbiont(MirrorModel):
         self.tenants[SYMBIONT, ID, hit] = cells + np.arange(len(hit))
         self.next_id = cells + len(hit)
         self.chronicle.founders()
-        self.chronicle.snapshot()
+        self.snapshot()
 
     # ---------------------------------------------------------------- one update
 
@@ -133,8 +131,12 @@ class HostSymbiont(MirrorModel):
         self.turnovers += births / int((self.tenants[:, ID] >= 0).sum())
         self.chronicle.record(done)
         if self.tick % self.snapshot_every == 0:
-            self.chronicle.snapshot()
+            self.snapshot()
         self.datacollector.collect(self)
+
+    def snapshot(self) -> None:
+        """Everybody who is alive now, to the log."""
+        self.chronicle.snapshot()
 
     # ---------------------------------------------------------------- looking
 

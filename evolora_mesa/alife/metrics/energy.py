@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evolora_mesa.alife.invariants import energy_changes
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.economy.metrics import gini
 
@@ -49,11 +50,8 @@ def energy_return(log: EventLog) -> float | None:
 
 def closure_error(log: EventLog) -> float | None:
     """Largest difference between what the living hold and what the accounts say, as a share of all energy moved."""
-    moved, marks, snapshots = log.stream("energy")["amount"], log.stream("marks"), log.stream("snapshots")
-    if not len(moved) or not len(marks):
+    moved = log.stream("energy")["amount"]
+    if not len(moved) or not len(log.stream("marks")):
         return None
-    running = np.concatenate([[0.0], np.cumsum(moved)])[marks["energy_rows"]]
-    held = np.concatenate([[0.0], np.cumsum(snapshots["energy"])])
-    balance = held[marks["first"] + marks["size"]] - held[marks["first"]]
-    error = np.abs((balance - balance[0]) - (running - running[0])).max()
-    return float(error / max(np.abs(moved).sum(), 1e-300))
+    gained, booked = energy_changes(log)
+    return float(np.abs(gained - booked).max() / max(np.abs(moved).sum(), 1e-300))

@@ -15,6 +15,8 @@ __all__ = ["Trend", "trend"]
 
 _FEWEST: Final = 12  # values in the last two thirds; five curves cannot be told apart with less
 _SURE: Final = 0.95  # of the Akaike weight
+_FEWEST_WORTH: Final = 12.0  # independent values; of 100 random walks over 300 steps, 62 were called bounded without it
+_ON_THE_CURVE: Final = 0.01  # of the variance left over: a curve that fits so well needs no independent values
 _PACES: Final = np.geomspace(0.05, 2.0, 24)  # of a saturating curve, in lengths of the series
 _POWERS: Final = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.25, 1.5, 2.0])
 
@@ -23,7 +25,8 @@ class Trend(NamedTuple):
     """How a series goes on.
 
     Attributes:
-        verdict: unbounded if the curves that grow for ever have 95 % of the weight, bounded if the others have.
+        verdict: unbounded if the curves that grow for ever have 95 % of the weight, bounded if the others have;
+            undecided in between, and of a series that wanders.
         curve: the one with the most weight; empty when there are too few values.
         unbounded: weight of the curves that grow for ever, in [0, 1].
     """
@@ -37,7 +40,9 @@ def trend(time: ArrayLike, values: ArrayLike) -> Trend:
     """Fit constant, saturating, logarithmic, power and linear curves to the last two thirds of a series.
 
     Neighbouring values of a series repeat each other, so the number of values that AICc counts is
-    n (1 - r) / (1 + r), with r the correlation of neighbouring residuals of the best curve.
+    n (1 - r) / (1 + r), with r the correlation of neighbouring residuals of the best curve. Where these wander so
+    slowly that they are worth fewer than 12 values, and are more than 1 % of the variance, nothing is decided: a walk
+    without any aim looks like growth or like saturation by chance.
 
     Args:
         time: ``(n,)``, rising; values: ``(n,)``; what is not finite is left out.
@@ -58,10 +63,11 @@ def trend(time: ArrayLike, values: ArrayLike) -> Trend:
     total = sum(weights.values())
     grows = sum(weight for curve, weight in weights.items() if fits[curve][2]) / total
     curve = max(weights, key=weights.__getitem__)
+    wanders = count < _FEWEST_WORTH and best[1] @ best[1] > _ON_THE_CURVE * np.var(what) * len(what)
     verdict: Literal["bounded", "unbounded", "undecided"] = "undecided"
-    if grows >= _SURE:
+    if not wanders and grows >= _SURE:
         verdict = "unbounded"
-    elif grows <= 1 - _SURE:
+    elif not wanders and grows <= 1 - _SURE:
         verdict = "bounded"
     return Trend(verdict, curve, grows)
 

@@ -37,7 +37,8 @@ class NKWorld(MirrorModel):
         mutation: chance in [0, 1] of each site to be set to a random bit.
         selection: "tournament"; "sharing": tournaments by fitness that is shared with similar genomes; "random".
         tournament: rivals for the place of a parent.
-        period: generations after which the environment changes to the other one of two landscapes; 0 is never.
+        period: generations after which the environment changes to the other one of two landscapes; 0 is never. A
+            genotype's complexity then changes with it, so the log claims none; skeletons are always those of now.
         sharing_threshold: Hamming distance from which two genomes share nothing.
         sharing_alpha: exponent of the sharing function.
         snapshot_every: generations between two snapshots of everybody in the log.
@@ -47,6 +48,7 @@ class NKWorld(MirrorModel):
         fitness: ``[population]`` in the present environment.
         informative: ``[population, sites]`` bool: sites whose flip alone would lower fitness.
         ids: ``[population]``.
+        codes: ``[population]`` each, of genotypes and of skeletons in the log, if there is one.
         landscapes: one, or two that take turns.
 
     Raises:
@@ -95,10 +97,12 @@ class NKWorld(MirrorModel):
         founders = self.streams.numpy("founders").integers(0, 2, (self.population, self.sites), np.uint8)
         self._told = 0  # genotypes whose complexity is in the log
         self._settle(founders)
+        if self.period:
+            self.log.capabilities -= {"complexity"}
         if self.log.enabled:
-            geno, pheno = self._keys()
+            geno, pheno = self.codes = self._keys()
             self.log.births(0, 0.0, self.ids, op="init", geno=geno, pheno=pheno)
-            self._snapshot(geno, pheno)
+            self.snapshot()
         self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
         self.datacollector.collect(self)
 
@@ -122,12 +126,12 @@ class NKWorld(MirrorModel):
         old, ancestors = self.ids, self.ids[parents]
         self._settle(children)
         if self.log.enabled:
-            geno, pheno = self._keys()
+            geno, pheno = self.codes = self._keys()
             op = np.where((children == before).all(axis=1), OPS.index("clone"), OPS.index("mutate"))
             self.log.births(self.tick, self.tick, self.ids, ancestors, op=op, geno=geno, pheno=pheno)
             self.log.deaths(self.tick, self.tick, old, cause="culled")
             if self.tick % self.snapshot_every == 0:
-                self._snapshot(geno, pheno)
+                self.snapshot()
         self.datacollector.collect(self)
 
     def _parents(self) -> np.ndarray:
@@ -159,12 +163,16 @@ class NKWorld(MirrorModel):
         pheno = self.log.codes("pheno", np.where(self.informative, text, np.uint8(_DASH)))
         known, first = np.unique(geno, return_index=True)
         new = first[known >= self._told]
-        if len(new):
+        if len(new) and not self.period:
             self.log.complexity(geno[new], self.informative[new].sum(axis=1))
             self._told = int(known[-1]) + 1
         return geno, pheno
 
-    def _snapshot(self, geno: np.ndarray, pheno: np.ndarray) -> None:
+    def snapshot(self) -> None:
+        """The generation of now, to the log."""
+        if not self.log.enabled:
+            return
+        geno, pheno = self.codes
         self.log.snapshot(
             self.tick,
             self.tick,
@@ -211,6 +219,8 @@ class NKWorld(MirrorModel):
         super().load_state_dict(state)
         self._told = state["told"]
         self._settle(state["arrays"]["genomes"].copy())
+        if self.log.enabled:
+            self.codes = self._keys()
 
     @classmethod
     def reference(cls, *, quick: bool) -> list[Target]:

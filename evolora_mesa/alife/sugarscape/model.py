@@ -9,7 +9,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from evolora_mesa.alife.interface import Target, one_of, whole
+from evolora_mesa.alife.interface import Target, flag, one_of, whole
 from evolora_mesa.alife.log import CAUSES
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
 from evolora_mesa.alife.sugarscape.agents import Forager
@@ -30,8 +30,8 @@ from evolora_mesa.alife.sugarscape.people import (
     blank,
     fertile,
 )
+from evolora_mesa.alife.sugarscape.reporters import REPORTERS, mean
 from evolora_mesa.alife.sugarscape.turns import Turns
-from evolora_mesa.economy.metrics import gini
 
 __all__ = ["Sugarscape"]
 
@@ -86,7 +86,7 @@ class Sugarscape(MirrorModel):
     ) -> None:
         super().__init__(rng=rng, record=record)
         self.rules = one_of("rules", rules, tuple(_ENDOWMENT))
-        self.growback, self.torus = whole("growback", growback, low=0), bool(torus)
+        self.growback, self.torus = whole("growback", growback, low=0), flag("torus", torus)
         self.snapshot_every = whole("snapshot_every", snapshot_every, low=1)
         least, most = _ENDOWMENT[self.rules]
         least = least if endowment_min is None else whole("endowment_min", endowment_min, low=1)
@@ -102,7 +102,7 @@ class Sugarscape(MirrorModel):
         if self.rules == "M":
             self.log.capabilities -= {"birth"}
         self._found(whole("agents", agents, low=0, high=SIDE * SIDE))
-        self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
+        self.datacollector = mesa.DataCollector(model_reporters=REPORTERS)
         self.datacollector.collect(self)
 
     def _found(self, n: int) -> None:
@@ -112,7 +112,7 @@ class Sugarscape(MirrorModel):
         self.next_id = self.founders = n
         self._peaks = self._peak_codes(self.people)
         self._announce(self.people, "init")
-        self._snapshot()
+        self.snapshot()
 
     # ---------------------------------------------------------------- one tick
 
@@ -128,7 +128,7 @@ class Sugarscape(MirrorModel):
         self.ground = np.minimum(self.ground + self.growback, capacity())
         self.running = self.people.shape[1] > 0
         if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            self.snapshot()
         self.datacollector.collect(self)
 
     def _act(self) -> Turns:
@@ -222,7 +222,8 @@ class Sugarscape(MirrorModel):
         self.log.energy(self.tick, -1, "harvest", harvest.sum())
         self.log.energy(self.tick, -1, "metabolism", -cost.sum())
 
-    def _snapshot(self) -> None:
+    def snapshot(self) -> None:
+        """All foragers, and the sugar on the ground, to the log."""
         if not self.log.enabled:
             return
         people, geno = self.people, self._genotypes(self.people)
@@ -300,36 +301,3 @@ class Sugarscape(MirrorModel):
         from evolora_mesa.alife.sugarscape.targets import targets
 
         return targets(quick=quick)
-
-
-def mean(values: NDArray[np.float64]) -> float:
-    """Arithmetic mean; 0 of nothing."""
-    return float(values.mean()) if len(values) else 0.0
-
-
-def foragers(model: Sugarscape) -> int:
-    """Living foragers."""
-    return model.people.shape[1]
-
-
-def vision(model: Sugarscape) -> float:
-    """Mean vision."""
-    return mean(model.people[VISION])
-
-
-def metabolism(model: Sugarscape) -> float:
-    """Mean metabolism."""
-    return mean(model.people[METABOLISM])
-
-
-def wealth_gini(model: Sugarscape) -> float:
-    """Inequality of sugar, 0 to 1; nan when nobody is left."""
-    return gini(model.people[SUGAR])
-
-
-def sugar(model: Sugarscape) -> int:
-    """Sugar on the ground."""
-    return int(model.ground.sum())
-
-
-_REPORTERS = {f.__name__: f for f in (foragers, vision, metabolism, wealth_gini, sugar)}

@@ -15,7 +15,9 @@ __all__ = [
     "HEADING",
     "ID",
     "MOST_STRIDE",
+    "SHEEP",
     "STRIDE",
+    "WOLVES",
     "Herd",
     "Species",
     "X",
@@ -27,6 +29,7 @@ __all__ = [
     "walk",
 ]
 
+SHEEP, WOLVES = 0, 1  # places of the herds
 X, Y, HEADING, ENERGY, STRIDE, GENERATION, ID, BORN = range(8)
 Herd = NDArray[np.float64]  # (8, n): place, heading in radians, energy, stride in cells, generation, id, tick of birth
 

@@ -9,7 +9,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from evolora_mesa.alife.interface import Target, one_of, real, whole
+from evolora_mesa.alife.interface import Target, flag, one_of, real, whole
 from evolora_mesa.alife.mirror import MirrorModel, Reflection
 from evolora_mesa.alife.wolf_sheep import seek, wander
 from evolora_mesa.alife.wolf_sheep.agents import Sheep, Wolf
@@ -18,7 +18,9 @@ from evolora_mesa.alife.wolf_sheep.herd import (
     ENERGY,
     GENERATION,
     ID,
+    SHEEP,
     STRIDE,
+    WOLVES,
     Herd,
     Species,
     X,
@@ -28,10 +30,10 @@ from evolora_mesa.alife.wolf_sheep.herd import (
     found,
     upkeep,
 )
+from evolora_mesa.alife.wolf_sheep.reporters import REPORTERS
 
 __all__ = ["WolfSheep"]
 
-SHEEP, WOLVES = 0, 1
 _STRIDE_BINS: Final = 10  # genotypes per cell of stride
 
 
@@ -85,7 +87,7 @@ class WolfSheep(MirrorModel):
     ) -> None:
         super().__init__(rng=rng, record=record)
         self.width, self.height = whole("width", width, low=3, high=10_000), whole("height", height, low=3, high=10_000)
-        self.grass, self.regrowth = bool(grass), whole("regrowth", regrowth, low=1)
+        self.grass, self.regrowth = flag("grass", grass), whole("regrowth", regrowth, low=1)
         self.moves = one_of("moves", moves, ("wander", "seek"))
         self.stride_drift = real("stride_drift", stride_drift, low=0.0, high=0.0 if moves == "seek" else 1.0)
         self.most_sheep = whole("most_sheep", most_sheep, low=1)
@@ -101,8 +103,9 @@ class WolfSheep(MirrorModel):
         )
         if not self.stride_drift:  # a log that claims heredity would be read as evolution
             self.log.capabilities -= {"heredity"}
+        self.log.run["apart"] = "niche"  # a lamb's parent is a sheep, in a shadow too
         self._found(whole("sheep", sheep, low=0), whole("wolves", wolves, low=0))
-        self.datacollector = mesa.DataCollector(model_reporters=_REPORTERS)
+        self.datacollector = mesa.DataCollector(model_reporters=REPORTERS)
         self.datacollector.collect(self)
 
     def _found(self, sheep: int, wolves: int) -> None:
@@ -115,7 +118,7 @@ class WolfSheep(MirrorModel):
         self.next_id = sheep + wolves
         for kind, herd in enumerate(self.herds):
             self.log.births(0, 0.0, herd[ID], op="init", energy=herd[ENERGY], **self._keys(kind, herd))
-        self._snapshot()
+        self.snapshot()
 
     # ---------------------------------------------------------------- one tick
 
@@ -129,7 +132,7 @@ class WolfSheep(MirrorModel):
         sheep, wolves = (herd.shape[1] for herd in self.herds)
         self.running = sheep + wolves > 0 and sheep <= self.most_sheep
         if self.tick % self.snapshot_every == 0:
-            self._snapshot()
+            self.snapshot()
         self.datacollector.collect(self)
 
     def _graze(self) -> NDArray[np.bool_]:
@@ -205,7 +208,8 @@ class WolfSheep(MirrorModel):
             "niche": self.log.code("niche", species.food),
         }
 
-    def _snapshot(self) -> None:
+    def snapshot(self) -> None:
+        """All animals, and the grass, to the log."""
         if not self.log.enabled:
             return
         everybody = np.concatenate(self.herds, axis=1)
@@ -289,21 +293,3 @@ class WolfSheep(MirrorModel):
         from evolora_mesa.alife.wolf_sheep.targets import targets
 
         return targets(quick=quick)
-
-
-def sheep(model: WolfSheep) -> int:
-    """Living sheep."""
-    return model.herds[SHEEP].shape[1]
-
-
-def wolves(model: WolfSheep) -> int:
-    """Living wolves."""
-    return model.herds[WOLVES].shape[1]
-
-
-def grass(model: WolfSheep) -> int:
-    """Cells with grown grass."""
-    return int(model.grown().sum())
-
-
-_REPORTERS = {f.__name__: f for f in (sheep, wolves, grass)}

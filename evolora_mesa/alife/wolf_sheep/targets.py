@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evolora_mesa.alife.interface import Target
-from evolora_mesa.alife.wolf_sheep.model import SHEEP, WOLVES, WolfSheep
+from evolora_mesa.alife.wolf_sheep.herd import SHEEP, WOLVES
+from evolora_mesa.alife.wolf_sheep.model import WolfSheep
 
 __all__ = ["lag", "period", "population", "targets"]
 

@@ -266,7 +266,8 @@ def _flows(store: RunStore) -> dict[tuple[str, str, str], float]:
 
 def _shape(store: RunStore) -> tuple[int, int]:
     """Families and depths."""
-    family, depth = next(store.rows("SELECT MAX(family), MAX(depth) FROM cells"))
+    query = "SELECT MAX(family), MAX(depth) FROM cells WHERE generation = (SELECT MIN(generation) FROM cells)"
+    family, depth = next(store.rows(query))  # every generation has all cells
     return (0, 0) if family is None else (family + 1, depth + 1)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from evolora_mesa.alife import model_path
 from evolora_mesa.settings import Section, Text, Texts, as_tuple, clash, setting
 from evolora_mesa.study.sweep.job import OURS
 
@@ -131,7 +132,9 @@ class SweepSpec(Section):
     """A whole sweep."""
 
     name: Annotated[Text, Field(max_length=100)] = setting("sweep", "name of the sweep")
-    model: Text = setting(OURS, "the Mesa model as package.module:Class; naming one runs its code")
+    model: Annotated[Text, AfterValidator(model_path)] = setting(
+        OURS, "the Mesa model as package.module:Class, which runs its code, or a classic one as NKWorld"
+    )
     base: str | None = setting(None, "the world that is varied: a shipped one or a YAML file; `ecology` by default")
     set: Settings = setting(dict, "settings of all runs, by dotted name; of another model, its arguments")
     factors: dict[str, Factor] = setting(..., "what is varied: values of a setting, a range, or named sets of settings")

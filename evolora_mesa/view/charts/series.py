@@ -13,6 +13,9 @@ from evolora_mesa.view.theme import Theme
 __all__ = ["CHARTS", "energy_chart", "population_chart", "roi_chart", "success_chart"]
 
 
+_BESIDE: Final = 72  # pixels, for words that stand beside the curves and so touch none
+
+
 def success_chart(series: Course, theme: Theme) -> Option | None:
     """Share of right answers, with what the frozen host alone would have achieved on the same cells."""
     lines = [
@@ -31,10 +34,11 @@ def roi_chart(series: Course, theme: Theme) -> Option | None:
             "silent": True,
             "symbol": "none",
             "lineStyle": {"color": theme.soft, "type": "dashed"},
-            "label": {"formatter": "break even", "position": "insideEndTop", "color": theme.soft, "fontSize": 11},
+            "label": {"formatter": "break even", "position": "end", "color": theme.soft, "fontSize": 11},
             "data": [{"yAxis": 1}],
         }
-    return _chart(series, theme, [line], axis(theme, "return on investment", "energy earned / spent", min=0))
+    option = _chart(series, theme, [line], axis(theme, "return on investment", "energy earned / spent", min=0))
+    return None if option is None else option | {"grid": option["grid"] | {"right": _BESIDE}}
 
 
 def population_chart(series: Course, theme: Theme) -> Option | None:

@@ -32,6 +32,8 @@ _KEY: Final = (
 _LEFT_OUT: Final = (
     "lives are not drawn, for want of room: the living, their ancestors and whoever was born last go first."
 )
+_LOADING: Final = "The world is loading; its founders will stand here."
+_NOBODY: Final = "There is no world to show: change a setting on the World page and press Reset."
 _MOST_KIN: Final = 12  # buttons
 
 
@@ -43,8 +45,7 @@ def LineagePage(session: Session) -> None:
         Transport(session)
         Notices(session)
         if family is None:
-            text = "The world is loading; its founders will stand here."
-            Empty(text)
+            Empty(_NOBODY if session.status.value == "failed" else _LOADING)
         else:
             FamilyTree(family, dark=session.dark.value, chosen=session.chosen.value, on_choose=session.chosen.set)
 

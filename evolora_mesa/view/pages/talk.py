@@ -11,11 +11,11 @@ import reacton.ipyvuetify as v
 import solara
 import solara.lab
 
-from evolora_mesa.errors import EvoloraError, one_line
 from evolora_mesa.tasks import Task
 from evolora_mesa.view.controls import Notices, Transport
 from evolora_mesa.view.panels.card import Empty
 from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import in_one_line
 from evolora_mesa.view.talk import Conversation, Reply, converse
 from evolora_mesa.view.theme import Theme, theme_of
 from evolora_mesa.view.tokens import UNSURE, Tokens, shade
@@ -86,10 +86,8 @@ def _ask(stage: WorldStage, question: Callable[[EcologyModel], Answer]) -> _Hear
     """Wait for the world to answer. Whatever goes wrong there is told, and the page goes on."""
     try:
         return _Heard(stage.ask(question).result())
-    except EvoloraError as error:
-        return _Heard(trouble=str(error))
     except Exception as error:
-        return _Heard(trouble=one_line(f"{type(error).__name__}: {error}"))
+        return _Heard(trouble=in_one_line(error))
 
 
 @solara.component

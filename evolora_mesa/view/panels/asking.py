@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import solara
 
-from evolora_mesa.errors import one_line
 from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import in_one_line
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
@@ -52,7 +52,7 @@ def use_answer(session: Session, question: Callable[[EcologyModel], Any], subjec
         except CancelledError:
             found = Answer(error="The world is gone.")
         except Exception as error:  # whatever went wrong in the world is told here, and the page goes on
-            found = Answer(error=one_line(str(error)) or type(error).__name__)
+            found = Answer(error=in_one_line(error))
         if asked.current.subject == about:  # else somebody else has been chosen meanwhile
             asked.current = asked.current._replace(pending=False)
             # In a thread of its own: whoever answered is the world, which does not wait for drawings.

@@ -35,7 +35,8 @@ def SeriesPanel(session: Shown) -> None:
                     Empty(f"There is nothing to show of {title} yet.")
                 else:
                     Chart(option, height="230px", label=f"{title} up to generation {picture.tick}")
-        asking = picture.tick <= 2 * len(picture.families)
+        # What is on record has no such line, and never gets one.
+        asking = "frozen_host" in picture.series and picture.tick <= 2 * len(picture.families)
         if asking and not np.isfinite(picture.series["frozen_host"]).any():
             Empty(
                 "The frozen host's line begins when it has been asked in every family, one in each of the first "

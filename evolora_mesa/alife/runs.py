@@ -1,0 +1,220 @@
+"""Runs of classic models in folders: settings, a checkpoint that a kill cannot spoil, and in the end the event log.
+
+A folder holds ``config.yaml``; ``checkpoint.npz``, the whole model with its log so far; and once the run is over
+``log/``, ``series.csv`` and, written last, ``summary.json``. A run that goes on from its checkpoint comes to the same,
+bit for bit, as one that was never cut off.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from evolora_mesa import __version__
+from evolora_mesa.alife import MODELS, model_class, model_name
+from evolora_mesa.configfile import file_label
+from evolora_mesa.errors import ConfigError, RunError
+from evolora_mesa.record.layout import CONFIG_FILE, STORE_FILE, SUMMARY_FILE
+from evolora_mesa.record.report.writing import write
+from evolora_mesa.record.workshop import workshop
+from evolora_mesa.schema import explain, place_of
+from evolora_mesa.settings import Section, Text, setting
+from evolora_mesa.strictyaml import dump_yaml, parse_yaml, read_text
+
+if TYPE_CHECKING:
+    from evolora_mesa.alife.interface import EvoModel
+
+__all__ = ["CHECKPOINT_FILE", "LOG_FOLDER", "ClassicConfig", "classic_config", "founded", "is_classic", "live", "taken_up"]
+
+CHECKPOINT_FILE: Final = "checkpoint.npz"
+LOG_FOLDER: Final = "log"
+SERIES_FILE: Final = "series.csv"
+_FACTS: Final = "facts"  # the name under which a checkpoint keeps what is no array, as bytes of JSON
+_ARRAYS: Final = "arrays/"
+
+
+class ClassicConfig(Section):
+    """What a run of a classic model is made from."""
+
+    model: Text = setting(..., "a classic model, as NKWorld")
+    generations: int = setting(500, "length of a run", unit="steps of the model", ge=0, le=1_000_000_000)
+    seed: int = setting(0, "of every random stream", ge=0, le=2**63 - 1)
+    checkpoint_every: int = setting(100, "steps between two checkpoints; 0 is at the end only", ge=0, le=1_000_000_000)
+    set: dict[str, Any] = setting(dict, "arguments of the model's constructor")
+
+    @property
+    def name(self) -> str:
+        """Of the run's folder."""
+        return self.model
+
+
+def classic_config(source: str, settings: Sequence[str] = (), **given: int | None) -> ClassicConfig | None:
+    """The settings of a run, or nothing when ``source`` is no classic model.
+
+    Args:
+        source: a model by its name, in any case, or a YAML file that says ``model:``.
+        settings: arguments of the model as ``name=value``, on top.
+        **given: other fields, on top; None leaves them as they are.
+
+    Raises:
+        ConfigError: anything wrong with the file, a name or a value.
+    """
+    tree: Any
+    if source.casefold() in map(str.casefold, MODELS):
+        tree, where = {"model": source}, lambda path: None
+    elif source.endswith((".yaml", ".yml")) and Path(source).is_file():
+        label = file_label(Path(source))
+        tree, places = parse_yaml(read_text(Path(source), label), label)
+        where = lambda path: place_of(places, path)  # noqa: E731 - a name for one of two
+    else:
+        return None
+    if not isinstance(tree, dict) or "model" not in tree:
+        return None
+    tree |= {name: value for name, value in given.items() if value is not None}
+    if settings:
+        tree["set"] = dict(tree.get("set") or {}) | dict(map(_argument, settings))
+    try:
+        config = ClassicConfig.model_validate(tree)
+    except ValidationError as error:
+        raise explain(error, ClassicConfig, where) from error
+    return config.model_copy(update={"model": model_name(config.model)})
+
+
+def _argument(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not (equals and name.strip()):
+        raise ConfigError("not a setting", where="--set", expected="name=value", got=text)
+    return name.strip(), parse_yaml(value, f"override {name.strip()}", numbered=False)[0]
+
+
+def founded(config: ClassicConfig) -> EvoModel:
+    """The model before its first step.
+
+    Raises:
+        ConfigError: it has no such argument, or a value is wrong.
+    """
+    from evolora_mesa.study.sweep.foreign import check_argument, check_complete
+
+    kind = model_class(config.model)
+    for name in config.set:
+        check_argument(kind, name, config.model)
+    check_complete(kind, config.set)
+    return kind(rng=config.seed, **config.set)
+
+
+# ---------------------------------------------------------------- living
+
+
+def live(model: EvoModel, config: ClassicConfig, folder: Path, is_wanted: Callable[[], bool]) -> dict[str, Any]:
+    """Step to the end, with checkpoints on the way, and write what there is then.
+
+    Args:
+        folder: of the run; there already.
+        is_wanted: asked before every step; a run that is not any more can be taken up later.
+
+    Returns:
+        What ``summary.json`` says.
+
+    Raises:
+        RunError: a file cannot be written.
+        LogError: the model's log does not add up.
+    """
+    began = time.monotonic()
+    if not (folder / CONFIG_FILE).exists():
+        write(folder / CONFIG_FILE, dump_yaml(config.model_dump(mode="json")), new=False)
+        _save(model, folder)
+    while model.running and model.tick < config.generations and is_wanted():
+        model.step()
+        if config.checkpoint_every and model.tick % config.checkpoint_every == 0:
+            _save(model, folder)
+    _save(model, folder)
+    if model.running and model.tick < config.generations:
+        outcome = "interrupted"
+    else:
+        outcome = "finished" if model.running else "stopped"
+    if model.log.enabled:
+        model.log.so_far().save(folder / LOG_FOLDER)
+    write(folder / SERIES_FILE, _table(model.series()), new=False)
+    summary = {
+        "model": config.model,
+        "version": __version__,
+        "seed": config.seed,
+        "generations": model.tick,
+        "outcome": outcome,
+        "events": len(model.log),
+        "wall_seconds": round(time.monotonic() - began, 3),
+    }
+    write(folder / SUMMARY_FILE, json.dumps(summary, indent=1) + "\n", new=False)
+    return summary
+
+
+def _table(series: Mapping[str, Sequence[object]]) -> str:
+    """A line for every tick."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("tick", *series))
+    lines.writerows((tick, *values) for tick, values in enumerate(zip(*series.values(), strict=True)))
+    return text.getvalue()
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def is_classic(folder: Path) -> bool:
+    """Whether the folder is that of a run of a classic model."""
+    return (folder / CHECKPOINT_FILE).is_file() and not (folder / STORE_FILE).exists()
+
+
+def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:
+    """The model as its checkpoint has it, and the settings with the length that is wanted.
+
+    Raises:
+        RunError: the checkpoint cannot be read, or the run is longer than that already.
+    """
+    config = classic_config(str(folder / CONFIG_FILE), generations=generations)
+    if config is None:
+        raise RunError("not the folder of a run", where=folder, expected=f"a model in its {CONFIG_FILE}")
+    model = founded(config)
+    try:
+        with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
+            state = json.loads(saved[_FACTS].tobytes())
+            state["arrays"] = {
+                name.removeprefix(_ARRAYS): saved[name] for name in saved.files if name.startswith(_ARRAYS)
+            }
+        model.load_state_dict(state)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=str(error)) from error
+    if model.tick > config.generations:
+        raise RunError(
+            "the run is longer than that already",
+            where=folder,
+            expected=f"--generations of at least {model.tick}",
+            got=config.generations,
+        )
+    return model, config
+
+
+def _save(model: EvoModel, folder: Path) -> None:
+    """The checkpoint is whole or the one before: it is made aside, synced, and then takes the place."""
+    state = model.state_dict()
+    arrays = {f"{_ARRAYS}{name}": array for name, array in state.pop("arrays").items()}
+    facts = np.frombuffer(json.dumps(state).encode("utf-8"), np.uint8)
+    try:
+        with workshop(folder) as made:
+            with (made / CHECKPOINT_FILE).open("wb") as file:
+                np.savez(file, allow_pickle=False, **{_FACTS: facts}, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(made / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)
+    except OSError as error:
+        raise RunError("cannot write the checkpoint", where=folder, got=error.strerror or str(error)) from error

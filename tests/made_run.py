@@ -44,6 +44,16 @@ def make_run(
     return folder
 
 
+def lengthen(folder: Path, generations: int, *, seed: int = 0) -> None:
+    """Go on with such a run up to a generation, as whoever writes it would."""
+    path = folder / STORE_FILE
+    with RunStore.open(path) as store:
+        last = store.generation
+    with RunStore.open_for_append(path, last) as store:
+        for generation in range(last + 1, generations + 1):
+            store.append(_rows(generation, generations, random.Random(seed), True, False, "2"))
+
+
 def _rows(generation: int, last: int, rng: random.Random, episodes: bool, extinct: bool, answer: str) -> GenerationRows:
     nan = float("nan")
     over = extinct and generation == last

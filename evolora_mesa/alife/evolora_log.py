@@ -20,6 +20,7 @@ import numpy as np
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.log_schema import NONE
 from evolora_mesa.economy.ledger import QUANTA_PER_ENERGY
+from evolora_mesa.errors import LogError
 from evolora_mesa.record.layout import STORE_FILE
 from evolora_mesa.record.store import RunStore
 
@@ -46,8 +47,15 @@ def evolora_log(run: Path | str, *, window: int = 5, least_success: float = 0.5,
 
     Raises:
         RunError: the store cannot be read.
-        LogError: the run does not add up.
+        LogError: the run does not add up, or an argument is out of range.
     """
+    for name, value, low, high in (
+        ("window", window, 1, np.inf),
+        ("least_success", least_success, 0, 1),
+        ("least_episodes", least_episodes, 1, np.inf),
+    ):
+        if not low <= value <= high:
+            raise LogError(f"{name} is out of range", expected=f"{low} to {high:g}", got=value)
     with RunStore.open(Path(run) / STORE_FILE) as store, store.snapshot():
         reader = _Reader(store, _Work(window, least_success, least_episodes))
         for generation, *_ in list(store.rows("SELECT generation FROM generations ORDER BY generation")):
@@ -105,9 +113,18 @@ class _Reader:
         self.tasks = [self.log.code("task", cell) for cell in self.cells]
         self.log.archive(id for (id,) in store.rows("SELECT DISTINCT organelle FROM archive"))
         self.episodes = bool(next(store.rows("SELECT count(*) FROM episodes"))[0])
-        # Cells have had their accounts since the founding, opened in their own order.
-        inflow = "SELECT DISTINCT target FROM ledger WHERE reason = 'inflow' AND target_kind = 'cell' ORDER BY target"
-        self.accounts = [account for (account,) in store.rows(inflow)]
+        # The store does not say whose account is which. Cells have had theirs since the founding, in their own order.
+        moved = (
+            "SELECT source FROM ledger WHERE source_kind = 'cell' UNION "
+            "SELECT target FROM ledger WHERE target_kind = 'cell' ORDER BY 1"
+        )
+        self.accounts = [account for (account,) in store.rows(moved)]
+        if self.accounts and len(self.accounts) != len(self.cells):
+            raise LogError(
+                "cells cannot be told by their accounts",
+                expected=f"{len(self.cells)} accounts of cells in the ledger",
+                got=len(self.accounts),
+            )
         self.lives: dict[int, _Life] = {}
         self.phenotype: dict[int, int] = {}
         self.niche: dict[int, int] = {}
@@ -126,8 +143,12 @@ class _Reader:
         events = list(self._events(generation))
         for id, facts in ((id, facts) for born, id, facts in events if born):
             parents = facts.get("parents", ())
+            if unknown := [parent for parent in parents if parent not in self.lives]:
+                raise LogError("the log cannot be measured", expected="parents that were born", got=unknown[0])
             depth = 1 + float(np.mean([self.lives[parent].depth for parent in parents])) if parents else 0.0
             self.lives[id] = _Life(self.log.code("geno", facts["genome"]), depth)
+        if unknown := [row[0] for row in living if row[0] not in self.lives]:
+            raise LogError("the log cannot be measured", expected="a birth of everybody alive", got=unknown[0])
         if living:
             self.time = max(self.time, float(np.mean([self.lives[row[0]].depth for row in living])))
         for born, group in groupby(events, key=lambda event: event[0]):
@@ -216,7 +237,7 @@ class _Reader:
             earned[family, depth] = earned.get((family, depth), 0.0) + reward
         rate = {
             cell: paid.get(account, 0) / QUANTA_PER_ENERGY / earned[cell]
-            for account, cell in zip(self.accounts, self.cells, strict=False)
+            for account, cell in zip(self.accounts, self.cells, strict=bool(self.accounts))
             if earned.get(cell, 0.0) > 0
         }
         return [

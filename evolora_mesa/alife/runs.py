@@ -14,6 +14,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,12 +30,21 @@ from evolora_mesa.record.report.writing import write
 from evolora_mesa.record.workshop import workshop
 from evolora_mesa.schema import explain, place_of
 from evolora_mesa.settings import Section, Text, setting
-from evolora_mesa.strictyaml import dump_yaml, parse_yaml, read_text
+from evolora_mesa.strictyaml import TreePath, dump_yaml, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from evolora_mesa.alife.interface import EvoModel
 
-__all__ = ["CHECKPOINT_FILE", "LOG_FOLDER", "ClassicConfig", "classic_config", "founded", "is_classic", "live", "taken_up"]
+__all__ = [
+    "CHECKPOINT_FILE",
+    "LOG_FOLDER",
+    "ClassicConfig",
+    "classic_config",
+    "founded",
+    "is_classic",
+    "live",
+    "taken_up",
+]
 
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 LOG_FOLDER: Final = "log"
@@ -70,12 +80,12 @@ def classic_config(source: str, settings: Sequence[str] = (), **given: int | Non
         ConfigError: anything wrong with the file, a name or a value.
     """
     tree: Any
+    places: dict[TreePath, str] = {}
     if source.casefold() in map(str.casefold, MODELS):
-        tree, where = {"model": source}, lambda path: None
+        tree = {"model": source}
     elif source.endswith((".yaml", ".yml")) and Path(source).is_file():
         label = file_label(Path(source))
         tree, places = parse_yaml(read_text(Path(source), label), label)
-        where = lambda path: place_of(places, path)  # noqa: E731 - a name for one of two
     else:
         return None
     if not isinstance(tree, dict) or "model" not in tree:
@@ -86,7 +96,7 @@ def classic_config(source: str, settings: Sequence[str] = (), **given: int | Non
     try:
         config = ClassicConfig.model_validate(tree)
     except ValidationError as error:
-        raise explain(error, ClassicConfig, where) from error
+        raise explain(error, ClassicConfig, partial(place_of, places)) from error
     return config.model_copy(update={"model": model_name(config.model)})
 
 

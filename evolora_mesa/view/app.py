@@ -36,6 +36,7 @@ class Place(NamedTuple):
 
     path: str
     label: str
+    alive: bool = True  # the world that lives is on it, so keys are its keys
 
     def draw(self, session: Session) -> reacton.core.Element:
         """The page. It is imported when it is first looked at: the world should not wait for the others."""
@@ -47,8 +48,9 @@ PLACES: Final = (
     Place("/", "World"),
     Place("talk", "Talk"),
     Place("lineage", "Lineage"),
-    Place("runs", "Runs"),
-    Place("sweeps", "Sweeps"),
+    Place("runs", "Runs", alive=False),
+    Place("sweeps", "Sweeps", alive=False),
+    Place("classics", "Classics", alive=False),
 )
 
 
@@ -127,6 +129,7 @@ def use_session(world: EcologyModel | str | WorldConfig, *, opening: Opening | N
 @solara.component_vue("browser.vue")
 def Browser(
     dark: bool,
+    alive: bool,
     shown: int,
     event_press: Callable[[str], None],
     event_prefer: Callable[[bool], None],
@@ -136,11 +139,13 @@ def Browser(
 
 
 @solara.component
-def Senses(session: Session) -> None:
+def Senses(session: Session, alive: bool) -> None:
     """What comes from the browser; apart from the frame, which is not drawn with every picture."""
+    session.picture.get()  # with each of them, the browser hears its number
     Browser(
         dark=session.dark.value,
-        shown=session.shown.value,
+        alive=alive,
+        shown=session.shown,
         event_press=session.press,
         event_prefer=session.dark.set,
         event_see=session.saw,
@@ -164,7 +169,7 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
     solara.Style(_STYLE)
     solara.Style(f".ev, .v-application {{ {theme_of(dark).variables()} }}")
     with solara.Div(classes=["ev"]):
-        Senses(session)
+        Senses(session, alive=any(place.alive and place.path == here for place in PLACES))
         with v.Html(tag="header", class_="ev-head"):
             v.Html(tag="span", children=["Evolora-Mesa"], class_="ev-brand")
             for place in PLACES:
@@ -172,6 +177,7 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
                     place.label,
                     text=True,
                     classes=["ev-here"] if place.path == here else [],
+                    attributes={"aria-current": "page"} if place.path == here else {},
                     on_click=partial(go, place.path),
                 )
             v.Html(tag="span", class_="ev-gap")

@@ -78,8 +78,8 @@ def family_of(model: EcologyModel) -> Family:
     return Family(tuple(model.phylogeny), model.tick)
 
 
-def family_of_run(store_path: Path) -> Family:
-    """The family of a run on record, also while it is still written.
+def family_of_run(store_path: Path, before: Family | None = None) -> Family:
+    """The family of a run on record, also while it is still written; ``before`` itself where nothing has come since.
 
     Args:
         store_path: of its ``run.sqlite``.
@@ -92,7 +92,8 @@ def family_of_run(store_path: Path) -> Family:
 
     with RunStore.open(store_path) as store, store.snapshot():
         store.refresh()
-        return Family(tuple(phylogeny_of(store)), max(store.generation, 0))
+        last = max(store.generation, 0)
+        return before if before is not None and before.last == last else Family(tuple(phylogeny_of(store)), last)
 
 
 # ---------------------------------------------------------------- what was known when

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 
+import reacton.ipyvuetify as v
 import solara
 
-from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.lineage import family_of_run
 from evolora_mesa.view.panels.archive import ArchivePanel
 from evolora_mesa.view.panels.card import Card, Empty
@@ -19,15 +19,17 @@ from evolora_mesa.view.panels.grid import GridPanel
 from evolora_mesa.view.panels.series import SeriesPanel
 from evolora_mesa.view.picture import Picture
 from evolora_mesa.view.playback import Recording, read_recording
-from evolora_mesa.view.polling import use_polled
+from evolora_mesa.view.polling import LOOK, use_polled
 from evolora_mesa.view.session import Session
-from evolora_mesa.view.stage import Status
+from evolora_mesa.view.stage import Status, in_one_line
 
 __all__ = ["Replay"]
 
 _TURN: Final = 0.25  # seconds that a generation is shown for while the record plays
 _TURNS: Final = 240  # of a whole replay, at most: a long one skips generations
 _PANELS: Final = ((GridPanel, 7), (EventsPanel, 5), (SeriesPanel, 12), (GatePanel, 7), (ArchivePanel, 5))
+_LIVE: Final = "This run is being written; its latest generation is shown as it comes."
+_HELD: Final = "This run is being written, and an earlier generation is shown: press Follow for the latest."
 _BAR: Final = "display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center;"
 
 
@@ -57,7 +59,7 @@ def Replay(session: Session, folder: Path, *, going: bool = False) -> None:
         folder: of the run.
         going: somebody writes it now; the latest generation is shown until another one is asked for.
     """
-    seen = use_polled(lambda before: read_recording(folder, before), str(folder), seconds=1.0 if going else None)
+    seen = use_polled(lambda before: read_recording(folder, before), str(folder), seconds=LOOK)
     wanted: solara.Reactive[int | None] = solara.use_reactive(None)  # `None` is the latest
     playing = solara.use_reactive(False)
     chosen: solara.Reactive[int | None] = solara.use_reactive(None)
@@ -68,18 +70,18 @@ def Replay(session: Session, folder: Path, *, going: bool = False) -> None:
         return
     at = recording.last if wanted.value is None else min(wanted.value, recording.last)
     picture = _picture(recording, at)
-    if isinstance(picture, str):
-        Empty(picture)
-        return
-    shown = Moment(Still(picture), Still("paused"), Still(session.dark.value), chosen)
     with solara.Div(classes=["ev-panels"]):
         with solara.Div(classes=["ev-w12"]):
-            _Bar(recording, at, wanted, playing, going)
+            _Bar(recording, at, wanted, playing, going, seen.error)
+            if isinstance(picture, str):
+                Empty(picture)
+                return
+        shown = Moment(Still(picture), Still("paused"), Still(session.dark.value), chosen)
         for panel, width in _PANELS:
             with solara.Div(classes=[f"ev-w{width}"]):
                 panel(shown)
         with solara.Div(classes=["ev-w12"]):
-            _Lineage(session, folder, recording, at, chosen)
+            _Lineage(session, folder, at, chosen)
 
 
 @solara.component
@@ -89,8 +91,9 @@ def _Bar(
     wanted: solara.Reactive[int | None],
     playing: solara.Reactive[bool],
     going: bool,
+    trouble: str,
 ) -> None:
-    """The slider, and what moves it by itself."""
+    """The slider, what moves it by itself, and whether what is shown is the latest there is."""
 
     def slide(generation: int) -> None:
         wanted.value = None if generation >= recording.last else generation
@@ -100,8 +103,13 @@ def _Bar(
             wanted.value = 0
         playing.value = not playing.value
 
-    note = recording.name + (", followed live" if going else "")
-    with Card(f"Run {recording.folder.name}", note=note):
+    with Card(f"Run {recording.folder.name}", note=recording.name):
+        if going:
+            with v.Html(tag="div", class_="ev-status"):
+                v.Html(tag="span", class_="ev-state", children=["live"])
+                solara.Text(_LIVE if wanted.value is None else _HELD)
+        if trouble:
+            solara.Text(f"What is shown may be out of date: {trouble}", classes=["ev-soft"])
         with solara.Div(style=_BAR):
             solara.Button(
                 "Pause replay" if playing.value else "Replay",
@@ -119,14 +127,13 @@ def _Bar(
 
 
 @solara.component
-def _Lineage(
-    session: Session, folder: Path, recording: Recording, at: int, chosen: solara.Reactive[int | None]
-) -> None:
+def _Lineage(session: Session, folder: Path, at: int, chosen: solara.Reactive[int | None]) -> None:
     """The family tree as of the generation that is shown."""
     from evolora_mesa.record.layout import STORE_FILE
     from evolora_mesa.view.pages.lineage import FamilyTree
 
-    seen = use_polled(lambda before: family_of_run(folder / STORE_FILE), (str(folder), recording.last), seconds=None)
+    store = folder / STORE_FILE
+    seen = use_polled(lambda before: family_of_run(store, before), str(folder), seconds=LOOK)
     if seen.value is None:
         Empty(seen.error or "Reading the family tree.")
         return
@@ -137,8 +144,8 @@ def _picture(recording: Recording, at: int) -> Picture | str:
     """The generation, or in one line why it cannot be read."""
     try:
         return recording.picture(at)
-    except EvoloraError as error:
-        return str(error)
+    except Exception as error:  # a record may hold anything, and the page must not die of it
+        return in_one_line(error)
 
 
 def _play(

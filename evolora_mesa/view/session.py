@@ -74,11 +74,11 @@ class Session:
         self._lock = threading.Lock()
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
         self._over = False  # the tab is gone
-        self._drawn, self._watched = threading.Event(), False  # the last picture; whether anybody says so
+        self.shown, self._drawn = 0, threading.Event()
+        self._watched = False  # somebody says what is drawn
         stage = _stage_of(settings) if model is None else _stage_with(model)
         self.stage: solara.Reactive[WorldStage] = solara.Reactive(stage, equals=operator.is_)
         self.picture: solara.Reactive[Picture | None] = solara.Reactive(None, equals=operator.is_)
-        self.shown = solara.Reactive(0)
         self.status: solara.Reactive[Status] = solara.Reactive("loading")
         self.coming = solara.Reactive(False)
         self.message = solara.Reactive("")
@@ -148,7 +148,7 @@ class Session:
     def saw(self, shown: int) -> None:
         """The browser has drawn so many pictures, those included that it skipped."""
         self._watched = True
-        if shown == self.shown.peek():
+        if shown == self.shown:
             self._drawn.set()
 
     def close(self) -> None:
@@ -191,8 +191,8 @@ class Session:
         picture = stage.picture
         if picture is not None and picture is not self.picture.peek():
             self._drawn.clear()
+            self.shown += 1
             self.picture.value = picture
-            self.shown.value += 1  # after the picture, so that the browser hears of it after the picture
         self.status.value = status
 
 

@@ -138,6 +138,11 @@ FAULTS = {
     "without being alive": lambda log: log.snapshot(1, 1.0, [0, 1], energy=1.25),
     "twice": lambda log: log.snapshot(1, 1.0, [1, 1], energy=1.25),
     "the accounts": lambda log: log.snapshot(1, 1.0, [1, 2], energy=[1.5, 1.1]),
+    "changed without having been born": lambda log: log.changed(1, [5], "niche", 0),
+    "changed without being alive": lambda log: log.changed(1, [0], "niche", 0),
+    "of an earlier step": lambda log: log.snapshot(0, 1.0, [1, 2], energy=[1.5, 1.0]),
+    "of step 1 after a later event": lambda log: (log.changed(2, [1], "niche", 0), log.snapshot(1, 1.0, [1, 2], 1.25)),
+    "a time that is not": lambda log: log.snapshot(1, np.nan, [1, 2], energy=[1.5, 1.0]),
     "no number": lambda log: log.energy(1, -1, "gift", np.nan),
 }
 FAULTS["not finite"] = FAULTS.pop("no number")
@@ -148,6 +153,39 @@ def test_a_log_that_breaks_an_invariant_is_refused_in_one_line(words):
     with pytest.raises(LogError, match=words) as caught:
         spoiled(FAULTS[words]).close()
     assert "\n" not in str(caught.value)
+
+
+def test_energy_that_changes_without_any_account_is_refused():
+    log = EventLog(("energy",))
+    log.births(0, 0.0, [0], energy=1.0)
+    log.snapshot(0, 0.0, [0], energy=1.0)
+    log.snapshot(1, 1.0, [0], energy=7.0)
+    with pytest.raises(LogError, match="the living hold 6 more at step 1, the accounts 0"):
+        log.close()
+
+
+def test_nobody_can_be_born_of_nobody():
+    log = EventLog()
+    log.births(0, 0.0, [], [])
+    log.births(0, 0.0, [], np.empty((0, 2)))
+    assert len(log) == 0
+
+
+def sorts_apart(spoil=lambda log: None) -> EventLog:
+    log = EventLog(run={"apart": "niche"})
+    log.births(0, 0.0, [0, 1], niche=[0, 1])
+    log.births(1, 1.0, [2], [1], niche=1)
+    spoil(log)
+    log.snapshot(1, 1.0, sorted(log.stream("births")["id"]))
+    return log.close()
+
+
+def test_sorts_that_a_log_says_stay_apart_do():
+    assert sorts_apart().closed
+    with pytest.raises(LogError, match="another sort than its parent"):
+        sorts_apart(lambda log: log.births(1, 1.0, [3], [0], niche=1))
+    with pytest.raises(LogError, match="changed sides"):
+        sorts_apart(lambda log: log.changed(1, [0], "niche", 1))
 
 
 def test_the_dead_may_be_parents_when_an_archive_keeps_them():

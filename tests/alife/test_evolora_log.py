@@ -74,6 +74,47 @@ def test_a_phenotype_is_the_set_of_cells_solved_lately(run):
     assert told == {id: expected[id] for id in told} and any(told.values())
 
 
+def test_a_cell_is_solved_only_after_enough_episodes(run):
+    few, many = (evolora_log(run, window=3, least_episodes=least) for least in (1, 10**6))
+    assert set(many.stream("changes")["what"]) <= {1}, "only niches change when nobody has tried enough"
+    assert 0 in set(few.stream("changes")["what"])
+    for wrong in ({"window": 0}, {"least_success": 1.5}, {"least_episodes": 0}):
+        with pytest.raises(LogError, match="out of range"):
+            evolora_log(run, **wrong)
+
+
+def spoiled(run, folder, *queries: str):
+    """A copy of the run, with its store changed."""
+    folder.mkdir()
+    (folder / "run.sqlite").write_bytes((run / "run.sqlite").read_bytes())
+    with sqlite3.connect(folder / "run.sqlite") as store:
+        for query in queries:
+            store.execute(query)
+    return folder
+
+
+def test_the_dead_are_parents_when_they_are_in_the_archive(run, tmp_path):
+    (dead, since), *_ = rows(run, "SELECT id, destruction FROM phylogeny WHERE destruction IS NOT NULL ORDER BY 2")
+    adopt = (
+        f"UPDATE events SET data = json_set(data, '$.parents', json('[{dead}]')) "
+        f"WHERE kind = 'birth' AND generation > {since}"
+    )
+    archived = spoiled(run, tmp_path / "kept", adopt, f"UPDATE archive SET organelle = {dead}")
+    log = evolora_log(archived)
+    assert dead in log.archived and dead in set(log.stream("links")["parent"])
+    with pytest.raises(LogError, match="not archived"):
+        evolora_log(spoiled(run, tmp_path / "lost", adopt, "DELETE FROM archive"))
+
+
+def test_a_run_that_lost_a_birth_or_a_cells_account_is_refused(run, tmp_path):
+    with pytest.raises(LogError, match="birth of everybody"):
+        evolora_log(spoiled(run, tmp_path / "birth", "DELETE FROM events WHERE kind = 'founded'"))
+    ((last,),) = rows(run, "SELECT max(target) FROM ledger WHERE target_kind = 'cell'")
+    queries = [f"DELETE FROM ledger WHERE {end}_kind = 'cell' AND {end} = {last}" for end in ("source", "target")]
+    with pytest.raises(LogError, match="cannot be told by their accounts"):
+        evolora_log(spoiled(run, tmp_path / "account", *queries))
+
+
 def test_the_ruler_measures_it(run):
     findings = measure(evolora_log(run), shadows=5).findings
     assert findings["tasks_solved"].value >= 1

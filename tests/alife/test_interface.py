@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from evolora_mesa.alife import MODELS, model_class
-from evolora_mesa.alife.interface import EvoModel, Target, one_of, real, whole
+from evolora_mesa.alife.interface import EvoModel, Target, flag, one_of, real, whole
+from evolora_mesa.alife.nk import NKWorld
 from evolora_mesa.errors import ConfigError
 
 
@@ -64,6 +65,19 @@ def test_a_state_of_another_model_is_refused():
         Coins().load_state_dict(state)
 
 
+def test_a_state_of_another_seed_is_refused():
+    with pytest.raises(ConfigError, match="another seed"):
+        Coins(rng=1).load_state_dict(Coins(rng=2).state_dict())
+
+
+def test_a_finished_log_is_counted_over_to_its_end():
+    model = stepped(NKWorld(sites=8, population=6), 13)
+    assert model.log.stream("marks")["step"].tolist() == [0, 10]
+    log = model.finished_log()
+    assert log.closed and log.stream("marks")["step"].tolist() == [0, 10, 13]
+    assert len(model.finished_log().stream("marks")) == 3
+
+
 def test_a_model_that_is_not_recorded_has_an_empty_log():
     assert len(stepped(Coins(record=False), 20).log) == 0
 
@@ -81,6 +95,10 @@ def test_arguments_are_checked_and_numbers_of_numpy_taken():
     for wrong in (float("nan"), "x", 2.0, True):
         with pytest.raises(ConfigError):
             real("x", wrong, low=0, high=1)
+    assert flag("on", np.bool_(True)) is True and flag("on", False) is False
+    for wrong in (1, "no", None):
+        with pytest.raises(ConfigError, match="neither true nor false"):
+            flag("on", wrong)
     with pytest.raises(ConfigError, match="one of a, b"):
         one_of("kind", "c", ("a", "b"))
 

@@ -84,6 +84,11 @@ def test_the_environment_changes_to_and_fro():
     assert seen == [True] * 4 + [False] * 5 + [True] * 2
 
 
+def test_a_genotype_has_no_complexity_of_its_own_where_the_environment_changes():
+    assert "complexity" not in _run(3, period=5).log.capabilities and "complexity" in _run(3).log.capabilities
+    assert not len(_run(3, period=5).log.stream("complexities"))
+
+
 def test_a_resumed_run_is_the_unbroken_one():
     unbroken, broken = _run(25, period=7, selection="sharing"), _run(11, period=7, selection="sharing")
     state = broken.state_dict()

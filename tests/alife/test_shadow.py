@@ -43,6 +43,31 @@ def test_the_same_seed_draws_the_same_shadows_for_every_kind_of_component():
     assert not (other.parent == geno[0].parent).all()
 
 
+def test_sorts_that_never_descend_from_each_other_do_not_in_a_shadow():
+    rng = np.random.default_rng(0)
+    log, born = EventLog(run={"apart": "niche"}), 40
+    living = [list(range(30)), list(range(30, 40))]
+    log.births(0, 0.0, range(40), niche=[0] * 30 + [1] * 10, geno=np.arange(40))
+    for step in range(1, 60):
+        for sort, (herd, many) in enumerate(zip(living, (6, 2), strict=True)):
+            parents = rng.choice(herd, many)
+            log.births(step, step / 5, born + np.arange(many), parents, niche=sort, geno=100 + sort)
+            dead = rng.choice(herd, many, replace=False).tolist()
+            log.deaths(step, step / 5, dead)
+            herd[:] = [id for id in herd if id not in dead] + list(range(born, born + many))
+            born += many
+        log.changed(step, [living[0][0]], "pheno", step)
+    log.snapshot(59, 12.0, sorted(living[0] + living[1]))
+    real = History.of(log.close(), "pheno")
+    for shadow in shadows(real, 3):
+        assert (shadow.sort[shadow.parent] == shadow.sort[shadow.child]).all()
+        assert not (shadow.parent == real.parent).all()
+        alive = shadow.living(59)
+        assert np.bincount(shadow.sort[alive]).tolist() == [30, 10]
+        assert (shadow.sort[shadow.owner[len(real.born) :]] == 0).all(), "changes befall those of the sort"
+        assert (shadow.born[shadow.parent] < shadow.born[shadow.child]).all()
+
+
 def test_changes_in_life_befall_living_agents_of_the_shadow():
     log = EventLog()
     log.births(0, 0.0, range(20), pheno=0)

@@ -31,8 +31,13 @@ class PageAtHand:
         return [button for button in self.tree.find(vw.Btn).widgets if label in button.children]
 
     def labelled(self, kind: type, label: str) -> Any:
-        """The widget of this kind whose label begins so."""
-        return next(widget for widget in self.tree.find(kind).widgets if (widget.label or "").startswith(label))
+        """The widget of this kind whose label begins so, as soon as it is there."""
+
+        def found() -> list[Any]:
+            return [widget for widget in self.tree.find(kind).widgets if (widget.label or "").startswith(label)]
+
+        wait_for(found, f"{kind.__name__} {label}")
+        return found()[0]
 
     def text(self) -> str:
         """All that is to be read, in order."""

@@ -37,6 +37,7 @@ def test_the_frozen_hosts_line_is_there_once_it_is_known() -> None:
 def test_return_on_investment_is_held_against_break_even_and_begins_with_the_first_work() -> None:
     line = series_of(roi_chart(course(4), LIGHT), "mean_roi")
     assert line["markLine"]["data"] == [{"yAxis": 1}]
+    assert line["markLine"]["label"]["position"] == "end"  # beside the curves, so it touches none
     assert line["data"] == [[0, None], [1, 0.1], [2, 0.2], [3, 0.3]]
 
 

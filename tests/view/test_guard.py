@@ -130,6 +130,9 @@ def test_a_redirect_stays_on_this_machine() -> None:
     visitor = Visitor(TOKEN)
     assert visitor.comes("http", f"//evil.example/?token={TOKEN}", host="box.example") == 303
     assert dict(visitor.headers)["location"] == "/evil.example/"
+    for path in ("/\\evil.example", "/a\r\nx: y"):
+        assert visitor.comes("http", f"{path}?token={TOKEN}", host="box.example") == 303
+        assert not {"\\", "\r", "\n"} & set(dict(visitor.headers)["location"])
 
 
 def test_a_garbled_cookie_or_token_is_no_cookie() -> None:

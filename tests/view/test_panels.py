@@ -16,6 +16,7 @@ from pictures import course, event, made_picture, niches, organelles, trial
 from staged import wait_for
 
 from evolora_mesa.view.chart import ChartWidget
+from evolora_mesa.view.course import Course
 from evolora_mesa.view.panels import ArchivePanel, EventsPanel, GatePanel, GridPanel, OrganellePanel, SeriesPanel
 from evolora_mesa.view.panels.gate import verdict_row
 from evolora_mesa.view.panels.organelle import _TABS
@@ -158,6 +159,24 @@ def test_verdicts_come_latest_first_with_their_reasons(drawn: Any) -> None:
     assert session.chosen.value == 3
 
 
+def test_bounds_are_named_by_the_level_of_the_gate(drawn: Any) -> None:
+    picture = dataclasses.replace(made_picture(verdicts=(trial(3, 1.0, verdict="rejected"),)), alpha=0.1)
+    titles = [
+        column["title"]
+        for column in json.loads(drawn(GatePanel, looking_at(picture)).find(TableWidget).widget.content)["columns"]
+    ]
+    assert "gain (90 % bounds)" in titles
+
+
+def test_a_record_is_not_promised_a_line_that_never_comes(drawn: Any) -> None:
+    figures = {"generation": [0, 1], "accuracy": [0.0, 0.5]}
+    promised = [
+        "frozen host" in words(drawn(SeriesPanel, looking_at(made_picture(tick=1, series=Course.of(known)))))
+        for known in (figures, figures | {"frozen_host": [float("nan")] * 2})
+    ]
+    assert promised == [False, True]
+
+
 def test_a_reason_without_words_of_its_own_is_told_as_it_is() -> None:
     assert (
         verdict_row(trial(3, 1.0, verdict="rejected", reason="some_new_reason")).cells[-1].endswith("some new reason")
@@ -211,7 +230,7 @@ def test_another_choice_and_another_generation_are_asked_about_anew(opened: Any,
     session = opened("smoke")
     rc = chosen_in(session, drawn, 1)
     session.chosen.value = 2
-    wait_for(lambda: "lineage 2" in words(rc), "the other organelle")
+    wait_for(lambda: "lineage 2" in words(rc) and rc.find(v.BtnToggle).widgets, "the other organelle")
     tab(rc, "answers")
     assert "step the world once" in words(rc)
     session.stage.value.step()

@@ -76,6 +76,44 @@ def test_changes_act_on_reset_and_not_before(opened: Any) -> None:
     assert session.changes.value == {"seed": 7}
 
 
+def test_what_is_no_preset_is_not_read(opened: Any, tmp_path: Path) -> None:
+    """The name comes from a browser."""
+    (tmp_path / "other.yaml").write_text("name: other\n", encoding="utf-8")
+    session = opened(tiny())
+    session.start_from(str(tmp_path / "other.yaml"))
+    assert session.base.value == "smoke"
+
+
+def test_keys_are_off_where_buttons_are(opened: Any) -> None:
+    session = opened(tiny())
+    session.coming.value = True
+    session.press("right")
+    session.press("space")
+    session.coming.value = False
+    session.press("right")
+    wait_for(lambda: session.picture.value.tick == 1)
+    assert (session.stage.value.picture.tick, session.status.value) == (1, "paused")
+
+
+def test_a_tab_that_is_closed_while_worlds_are_exchanged_leaves_none_behind(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tiny())
+    before, made = session.stage.value, []
+    close = before.close
+
+    def close_the_tab_meanwhile() -> None:
+        monkeypatch.setattr(before, "close", close)
+        session.close()
+        close()
+
+    monkeypatch.setattr(before, "close", close_the_tab_meanwhile)
+    session.reset()
+    wait_for(lambda: session.stage.value is not before, "the new world")
+    made.append(session.stage.value)
+    assert made[0].join(LONGEST_WAIT), "a world without a tab lives on"
+
+
 def test_another_preset_takes_the_changes_with_it(opened: Any) -> None:
     session = opened(tiny())
     session.change("economy.ticket", 0.5, 1.0)
@@ -233,15 +271,15 @@ def test_folders_are_those_that_were_given(opened: Any) -> None:
 
 def test_a_browser_that_is_behind_gets_the_next_picture_when_it_has_drawn_the_last(opened: Any) -> None:
     session = opened(tiny())
-    session.saw(session.shown.value)
+    session.saw(session.shown)
     session.press("right")
     wait_for(lambda: session.picture.value.tick == 1, "a picture for a browser that has drawn the one before")
     for _ in range(3):
         session.press("right")
     wait_for(lambda: session.stage.value.picture.tick == 4, "the world, which does not wait")
     assert session.picture.value.tick == 1
-    session.saw(session.shown.value - 1)
+    session.saw(session.shown - 1)
     assert session.picture.value.tick == 1
-    session.saw(session.shown.value)
+    session.saw(session.shown)
     wait_for(lambda: session.picture.value.tick == 4, "the latest picture, and none between")
-    assert session.shown.value == 3
+    assert session.shown == 3

@@ -1,4 +1,4 @@
-"""The Sweeps sweeps: how far a sweep is, what it says, and what failed."""
+"""The Sweeps page: how far a sweep is, what it says, and what failed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Evolora beside the classic models: every run against its own neutral shadows, never against another model's values."""
+"""Evolora beside the classic models: every run against its own neutral shadows, never against another model."""

@@ -68,9 +68,7 @@ def cell_of(runs: Sequence[Outcome], metric: str) -> Cell:
     deltas = [float(np.mean(np.sign(value - np.array(shadows)))) for value, shadows in shaded]
     delta = _bootstrap(deltas, np.mean)
     middle = median_of(values)
-    pooled = Finding(
-        middle.middle, METRICS[metric].unit, tuple(shadow for _, shadows in shaded for shadow in shadows)
-    )
+    pooled = Finding(middle.middle, METRICS[metric].unit, tuple(shadow for _, shadows in shaded for shadow in shadows))
     clear = delta.low > 0 or delta.high < 0
     if len(shaded) < _FEWEST:
         verdict = "undecided"

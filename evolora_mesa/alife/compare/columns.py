@@ -101,9 +101,7 @@ def matched(column: Column, population: int, births: int) -> Column:
     settings = dict(column.settings) | _settings_for(column.model, max(population, 4))
     lasting = column.steps if column.model == "Boltzmann" else _UNBOUNDED  # nobody is ever born there
     every = 1 if column.model != "Boltzmann" else 10
-    return replace(
-        column, settings=settings | {"snapshot_every": every}, steps=lasting, births=births, size="matched"
-    )
+    return replace(column, settings=settings | {"snapshot_every": every}, steps=lasting, births=births, size="matched")
 
 
 def _settings_for(model: str, population: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def wave_picture(run: Outcome) -> Picture | None:
     curves = [_Curve("component", "s0", _numbers(wave)) for wave in run.sketch["waves"]]
     shadow = _Curve("mean of the shadows", "s3 d1", _numbers(run.sketch["shadow"]))
     furthest = max((float(np.nanmax(curve.values)) for curve in curves), default=0.0)
-    told = f"Activity in {run.column}: the furthest of {len(curves)} components reaches {figure_text(furthest)} generations"
+    told = f"Activity in {run.column}: of {len(curves)} components the furthest is at {reached} generations"
     return _drawn(f"Activity, {run.column}", run, [*curves, shadow], "activity (generations)", told)
 
 

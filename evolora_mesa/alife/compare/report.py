@@ -19,20 +19,22 @@ __all__ = ["RULES", "report_of"]
 RULES: Final = (
     "No ranking: raw values are of different components, populations and times. What may be compared is each column's "
     "effect against its own shadows, its class of dynamics, and what an intervention does.",
-    "Shadows: the births and deaths of a run are replayed with parents and victims drawn by lot. They ignore kinds: of "
-    "HostSymbiont, a symbiont's parent in a shadow may be a host.",
-    "Verdict: above or below drift only if Cliff's delta leaves 0 out over the seeds, the median lies outside of 95 % of "
-    "all shadows, and differs from their mean by more than a quarter. A delta of 1 alone can be a trifle.",
+    "Shadows: the births and deaths of a run are replayed with parents and victims drawn by lot. They ignore kinds: "
+    "of HostSymbiont, a symbiont's parent in a shadow may be a host.",
+    "Verdict: above or below drift only if Cliff's delta leaves 0 out over the seeds, the median lies outside of 95 % "
+    "of all shadows, and differs from their mean by more than a quarter. A delta of 1 alone can be a trifle.",
     "Imposed or evolved: the nine tasks of DigitalOrganisms and Evolora's grid are given by us. Covering them is "
     "adaptation, not open-endedness, and a grid of n cells bounds phenotypes by 2 to the power of n.",
     "Frozen host: a language model knows tasks before anything evolves. Its column is the zero of all task metrics.",
-    "Complexity: of NKWorld it counts the sites that matter to fitness now; it has no replayed shadow, its null is the "
-    "column with random selection.",
-    "MODES with its filter at the population's size needs runs of more generations than that. Where there are fewer the "
-    "table says n/a, and a class that cannot be told from too few seeds or too short a run is undecided.",
+    "Complexity: of NKWorld it counts the sites that matter to fitness now; it has no replayed shadow, its null is "
+    "the column with random selection.",
+    "MODES with its filter at the population's size needs runs of more generations than that. Where there are fewer "
+    "the table says n/a, and a class that cannot be told from too few seeds or too short a run is undecided.",
     "Failed and extinct runs count; no run was chosen.",
 )
-_ABOUT_CELL: Final = "median [95 % bootstrap interval over seeds]; median of the shadows; n seeds; Cliff's delta, verdict"
+_ABOUT_CELL: Final = (
+    "median [95 % bootstrap interval over seeds]; median of the shadows; n seeds; Cliff's delta, verdict"
+)
 
 
 def report_of(found: Comparison) -> Document:
@@ -40,8 +42,11 @@ def report_of(found: Comparison) -> Document:
     hidden = [column.name for column in found.columns if not found.valid(column)]
     told = [
         f"Size: the classics ran at Evolora's size first, {found.population} agents and {found.births} births, then at "
-        "their own." + ("" if found.from_evolora else " No run of Evolora was compared, so this size is its usual one."),
-        "Classes: " + "; ".join(f"{column.name} {class_of(found.runs(column, 'full'))}" for column in shown(found)) + ".",
+        "their own."
+        + ("" if found.from_evolora else " No run of Evolora was compared, so this size is its usual one."),
+        "Classes: "
+        + "; ".join(f"{column.name} {class_of(found.runs(column, 'full'))}" for column in shown(found))
+        + ".",
     ]
     if hidden:
         told.append(f"Left out: {', '.join(hidden)}, for their models miss targets in this version.")
@@ -89,9 +94,7 @@ def _pictures(found: Comparison) -> Iterable[Section]:
         ("hill", "Hill curves", hill_picture),
         ("trees", "Phylogenies", phylogeny_picture),
     )
-    first = [
-        run for column in shown(found) for run in found.runs(column, "full")[:1] if not run.error and run.sketch
-    ]
+    first = [run for column in shown(found) for run in found.runs(column, "full")[:1] if not run.error and run.sketch]
     for name, title, draw in sorts:
         pictures = tuple(picture for picture in map(draw, first) if picture is not None)
         if pictures:

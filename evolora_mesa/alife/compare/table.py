@@ -38,8 +38,9 @@ MAIN: Final = (
     "closure_error",
 )
 _FIELDS: Final = (
-    "size,column,model,metric,unit,median,low,high,n,shadow,delta,delta_low,delta_high,verdict,why"
-).split(",")
+    *("size", "column", "model", "metric", "unit", "median", "low", "high", "n"),
+    *("shadow", "delta", "delta_low", "delta_high", "verdict", "why"),
+)
 
 
 def metric_table(found: Comparison, size: str, names: tuple[str, ...], caption: str) -> Table:
@@ -100,7 +101,9 @@ def cost_table(found: Comparison) -> Table:
             told = figure_text(median(fitness)) if fitness else "n/a"
             spent = figure_text(median(run.cpu_seconds for run in runs))
             rows.append((column.name, size, *map(str, counts), *figures, told, spent, column.selection or "no"))
-    caption = "Medians over seeds. Fitness is by each model's own measure and never compared between models; of Evolora "
+    caption = (
+        "Medians over seeds. Fitness is by each model's own measure and never compared between models; of Evolora "
+    )
     caption += "it is the share of tasks solved in the paid style, and the frozen host's is its zero."
     return Table((*heads, *more), tuple(rows), frozenset(range(2, 11)), caption)
 
@@ -127,7 +130,7 @@ def intervention_table(found: Comparison) -> Table | None:
 
 
 def as_csv(found: Comparison) -> str:
-    """A line for every size, column and metric; empty where there is nothing. Columns that were not valid are left out."""
+    """A line for every size, valid column and metric; empty where there is nothing."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(_FIELDS)

@@ -1,4 +1,4 @@
-"""One run of one column, from its founding to what the ruler says of it. It happens in a worker; plain values leave it."""
+"""One run of one column, from its founding to what the ruler says of it; plain values leave the worker."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _classic(column: Column, seed: int) -> EventLog:
         model.step()
         if column.births and len(model.log.stream("births")) - founders >= column.births:
             break
-    return model.log.close()
+    return model.finished_log()
 
 
 def _anybody(log: EventLog) -> bool:

@@ -12,7 +12,7 @@ from evolora_mesa.alife.metrics import division, energy, lifetimes, novelty, phy
 from evolora_mesa.alife.metrics.diversity import hill_series, turnover_series
 from evolora_mesa.alife.metrics.effective import effective_population
 from evolora_mesa.alife.metrics.modes import complexity, modes
-from evolora_mesa.alife.metrics.oscillation import oscillation
+from evolora_mesa.alife.metrics.oscillation import Oscillation, oscillation, population_by_tick
 from evolora_mesa.alife.metrics.price import price_series, traits_of
 from evolora_mesa.alife.metrics.quality_diversity import quality_diversity
 from evolora_mesa.alife.metrics.ruler import Finding, Measured, Subject, late, measure
@@ -42,6 +42,27 @@ class Metric(NamedTuple):
 
 def _activity(subject: Subject, which: int) -> float | None:
     return None if subject.new is None else late(subject.new[which])
+
+
+def _counted(subject: Subject, figure: Callable[[Subject], float | None]) -> float | None:
+    """A number of components; n/a, and not 0, where nobody ever had one of this kind."""
+    return figure(subject) if len(subject.census.codes) else None
+
+
+def _novel(subject: Subject) -> float | None:
+    series = novelty.accumulated_novelty(subject.history, subject.clock, census=subject.census)
+    return float(series[-1]) if len(series) else None
+
+
+def _of_tree(subject: Subject, figure: Callable[[phylogeny.Tree], float]) -> float | None:
+    """A figure of the tree of the living; n/a when nobody is left to have one."""
+    return float(figure(subject.tree)) if subject.tree.living.any() else None
+
+
+def _swings(subject: Subject) -> Oscillation:
+    """Of the population by tick, without the first fifth, in which a run forgets its founding."""
+    numbers = population_by_tick(subject.history)
+    return oscillation(numbers[len(numbers) // 5 :])
 
 
 def _of_modes(subject: Subject, name: str) -> float | None:
@@ -83,7 +104,11 @@ def _hill(q: int) -> Callable[[Subject], float | None]:
 # Series over time are told by the mean of their last two thirds; trees by the one at the end.
 METRICS: Final[dict[str, Metric]] = {
     "activity_diversity": _metric(
-        lambda s: late(s.waves.diversity), "birth death", "components", "components that are there", shadow=True
+        lambda s: _counted(s, lambda s: late(s.waves.diversity)),
+        "birth death",
+        "components",
+        "components that are there",
+        shadow=True,
     ),
     "activity_mean": _metric(
         lambda s: late(s.waves.mean), "birth death", "generations", "mean cumulative activity", shadow=True
@@ -138,7 +163,7 @@ METRICS: Final[dict[str, Metric]] = {
         shadow=True,
     ),
     "accumulated_novelty": _metric(
-        lambda s: float(series[-1]) if len(series := novelty.accumulated_novelty(s.history, s.clock)) else None,
+        lambda s: _counted(s, _novel),
         "birth death heredity",
         "components",
         "ANNECS: new ones that stayed for a generation",
@@ -151,7 +176,11 @@ METRICS: Final[dict[str, Metric]] = {
         _effective, "birth death heredity", "agents", "N_e per turnover, harmonic mean", shadow=True
     ),
     "phylogenetic_diversity": _metric(
-        lambda s: float(s.tree.diversity), "heredity", "edges", "births in the tree of the living", shadow=True
+        lambda s: _of_tree(s, lambda tree: tree.diversity),
+        "heredity",
+        "edges",
+        "births in the tree of the living",
+        shadow=True,
     ),
     "mean_pairwise_distance": _metric(
         lambda s: s.tree.distances().mean, "heredity", "edges", "between living agents, in births", shadow=True
@@ -162,8 +191,12 @@ METRICS: Final[dict[str, Metric]] = {
     "mrca_depth": _metric(
         lambda s: s.tree.mrca_depth(), "heredity", "edges", "from the root to the last common ancestor", shadow=True
     ),
-    "sackin": _metric(lambda s: float(s.tree.sackin()), "heredity", "edges", "imbalance of the tree", shadow=True),
-    "colless_like": _metric(lambda s: s.tree.colless_like(), "heredity", "", "imbalance of the tree", shadow=True),
+    "sackin": _metric(
+        lambda s: _of_tree(s, phylogeny.Tree.sackin), "heredity", "edges", "imbalance of the tree", shadow=True
+    ),
+    "colless_like": _metric(
+        lambda s: _of_tree(s, phylogeny.Tree.colless_like), "heredity", "", "imbalance of the tree", shadow=True
+    ),
     "lineage_length": _metric(
         lambda s: phylogeny.lineages(s.log).length, "heredity", "changes", "of genotype, founder to agent", shadow=False
     ),
@@ -246,14 +279,14 @@ METRICS: Final[dict[str, Metric]] = {
         shadow=False,
     ),
     "period": _metric(
-        lambda s: oscillation(s.history.population[len(s.history.population) // 5 :]).period,
+        lambda s: _swings(s).period,
         "death",
         "steps",
         "of swings of the population",
         shadow=False,
     ),
     "variation": _metric(
-        lambda s: oscillation(s.history.population[len(s.history.population) // 5 :]).variation,
+        lambda s: _swings(s).variation,
         "death",
         "",
         "standard deviation / mean of the population",

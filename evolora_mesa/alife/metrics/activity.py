@@ -102,6 +102,9 @@ def new_activity(waves: Waves, least: Reals) -> tuple[Reals, Whole]:
 
     Args:
         least: ``(shown,)``, a0 of `threshold`.
+
+    Returns:
+        Both ``(shown,)``; new activity is nan where nothing lives.
     """
     shown = len(waves.time)
     width = float(np.diff(waves.time).max(initial=0.0)) if shown > 1 else np.inf
@@ -109,7 +112,7 @@ def new_activity(waves: Waves, least: Reals) -> tuple[Reals, Whole]:
     above = waves.activity > a0
     strip = above & (waves.activity <= a0 + width)
     total = np.bincount(waves.place[strip], waves.activity[strip], minlength=shown)
-    new = np.divide(total, waves.diversity, out=np.zeros(shown), where=waves.diversity > 0)
+    new = np.divide(total, waves.diversity, out=np.full(shown, np.nan), where=waves.diversity > 0)
     return new, np.bincount(waves.place[above], minlength=shown)
 
 

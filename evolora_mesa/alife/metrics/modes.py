@@ -29,7 +29,8 @@ class Modes:
         time: ``(moments,)``, generations since the beginning.
         change: ``(moments,)``, #{c in F(A), not in F(A - r)}; the first has no predecessor and is nan.
         novelty: ``(moments,)``, #{c in F(A), in no earlier F}; the first is nan.
-        ecology: ``(moments,)``, -sum over F(A) of P log2 P, bits, P from the numbers of agents at A; 0 when F is empty.
+        ecology: ``(moments,)``, -sum over F(A) of P log2 P, bits, P from the numbers of agents at A; nan when F is
+            empty.
         place, component: ``(p,)``, the moment and the code of every member of every F.
     """
 
@@ -58,9 +59,10 @@ def modes(
         reduce: from codes of components to those of their informative sites, when components are whole genotypes.
 
     Returns:
-        Nothing when the run is too short for two moments: it lasts less than t + r.
+        Nothing when the run is too short for two moments, for it lasts less than t + r; or when nobody ever had a
+        component of this kind.
     """
-    if not len(history.time):
+    if not len(history.time) or (history.component == NONE).all():
         return None
     span = float(history.time[-1] - history.time[0])
     t = float(max(history.population.mean(), 1.0)) if filter is None else float(filter)
@@ -97,7 +99,7 @@ def modes(
         time=np.arange(looked) * r,
         change=_but_first(np.bincount(place[fresh], minlength=looked)),
         novelty=_but_first(np.bincount(place[novel], minlength=looked)),
-        ecology=np.bincount(place, -share * np.log2(share), minlength=looked) + 0.0,
+        ecology=np.where(total > 0, np.bincount(place, -share * np.log2(share), minlength=looked) + 0.0, np.nan),
         place=place,
         component=codes[member],
     )

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from evolora_mesa.alife.history import History, Reals, Whole, covering
 
-__all__ = ["Oscillation", "counts_by_component", "lag", "oscillation"]
+__all__ = ["Oscillation", "counts_by_component", "lag", "oscillation", "population_by_tick"]
 
 
 class Oscillation(NamedTuple):
@@ -66,13 +66,27 @@ def lag(leader: ArrayLike, follower: ArrayLike, *, most: int) -> float:
     return float(int(np.argmax(window)) - min(middle, most))
 
 
+def population_by_tick(history: History) -> Whole:
+    """``(ticks,)``, agents at the end of every tick from the first to the last, also of those without events."""
+    return history.population[_places(history)]
+
+
 def counts_by_component(history: History) -> tuple[Whole, Whole]:
-    """Codes ``(c,)``, and how many agents of each there are at the end of each step, ``(c, steps)``."""
+    """Codes ``(c,)``, and how many agents of each there are at the end of every tick, ``(c, ticks)``."""
     steps = np.arange(len(history.step))
     codes, component = np.unique(history.component, return_inverse=True)
     moment, tenure = covering(history.start, history.stop, steps)
     key = component.ravel()[tenure] * len(steps) + moment
-    return codes, np.bincount(key, minlength=len(codes) * len(steps)).reshape(len(codes), len(steps))
+    counts = np.bincount(key, minlength=len(codes) * len(steps)).reshape(len(codes), len(steps))
+    return codes, counts[:, _places(history)]
+
+
+def _places(history: History) -> Whole:
+    """Place in the history's steps, which have events, of every tick: the last one until then."""
+    if not len(history.step):
+        return np.empty(0, int)
+    ticks = np.arange(history.step[0], history.step[-1] + 1)
+    return np.searchsorted(history.step, ticks, side="right") - 1
 
 
 def _correlation(later: Reals, earlier: Reals) -> Reals:

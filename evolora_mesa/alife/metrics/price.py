@@ -93,9 +93,10 @@ def price_series(log: EventLog, trait: str, *, marks: Sequence[int] | None = Non
     for number, mark in enumerate(chosen):
         rows = slice(taken["first"][mark], taken["first"][mark] + taken["size"][mark])
         here = slice(descent.first[number], descent.first[number + 1])
-        order = np.argsort(place_of(ids, snapshots["id"][rows]))
-        if descent.first[number + 1] - descent.first[number] == taken["size"][mark]:
-            trait_of[here] = values[rows][order]  # a snapshot in the middle of a step is of nobody's end
+        whose = place_of(ids, snapshots["id"][rows])
+        order = np.argsort(whose)
+        if np.array_equal(whose[order], descent.row[here]):  # a snapshot in the middle of a step is of nobody's end
+            trait_of[here] = values[rows][order]
     edges = np.searchsorted(descent.moment[descent.descendant], np.arange(len(chosen) + 1))
     found: list[Price | None] = []
     for number in range(1, len(chosen)):

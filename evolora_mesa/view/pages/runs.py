@@ -9,6 +9,7 @@ from typing import Final
 
 import solara
 
+from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.chart import Chart
 from evolora_mesa.view.charts.compare import FIGURES, compare_chart
 from evolora_mesa.view.charts.frame import short
@@ -16,7 +17,7 @@ from evolora_mesa.view.course import Course
 from evolora_mesa.view.library import Library, RunEntry
 from evolora_mesa.view.panels.card import Card, Empty
 from evolora_mesa.view.playback import Recording, read_recording
-from evolora_mesa.view.polling import use_polled
+from evolora_mesa.view.polling import LOOK, unless_same, use_polled
 from evolora_mesa.view.replay import Replay
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.table import Column, Row, Table, Tone
@@ -42,7 +43,7 @@ _ROW: Final = "display: flex; flex-wrap: wrap; gap: 16px; align-items: center;"
 def RunsPage(session: Session) -> None:
     """All runs below the folder of runs; one of them opened, several compared."""
     library = solara.use_memo(lambda: Library(session.runs_folder, session.sweeps_folder), [])
-    seen = use_polled(lambda before: _unless_same(library.runs(), before), "runs")
+    seen = use_polled(lambda before: unless_same(library.runs(), before), "runs", seconds=LOOK)
     opened, open_run = solara.use_state(session.run)
     words, search = solara.use_state("")
     entries = seen.value or ()
@@ -51,7 +52,7 @@ def RunsPage(session: Session) -> None:
         with solara.Div(classes=["ev-w12"]), Card("Runs", note=f"in {session.runs_folder}/, latest first"):
             if seen.error:
                 Empty(seen.error)
-            elif seen.value is None:
+            if seen.value is None:
                 Empty("Looking for runs.")
             elif not entries:
                 Empty(
@@ -60,8 +61,8 @@ def RunsPage(session: Session) -> None:
                 )
             else:
                 solara.InputText("Find a run, a world or a state", value=words, on_value=search, continuous_update=True)
-                rows = [_row(entry, place) for place, entry in enumerate(shown)]
-                Table(_COLUMNS, rows, on_click=lambda place: open_run(shown[place].name), label="Runs", height="300px")
+                rows = [_row(entry) for entry in shown]
+                Table(_COLUMNS, rows, on_click=open_run, label="Runs", height="300px")
                 if not rows:
                     Empty(f"None of {len(entries)} runs fits “{words}”.")
         entry = next((entry for entry in entries if entry.name == opened), None)
@@ -83,7 +84,7 @@ def Comparison(session: Session, names: Sequence[str]) -> None:
     chosen, choose = solara.use_state(list[str]())
     figure, choose_figure = solara.use_state("success_rate")
     wanted = tuple(name for name in chosen if name in names)
-    seen = use_polled(lambda before: _recordings(session.runs_folder, wanted, before), wanted)
+    seen = use_polled(lambda before: _recordings(session.runs_folder, wanted, before), wanted, seconds=LOOK)
     by_label = {told.label: name for name, told in FIGURES.items()}
     with Card("Compare runs", note="the same figure of each, over its generations"):
         with solara.Div(style=_ROW):
@@ -101,12 +102,16 @@ def Comparison(session: Session, names: Sequence[str]) -> None:
             return
         if seen.error:
             Empty(seen.error)
-        found = seen.value or {}
+        read = seen.value or {}
+        found = {name: run for name, run in read.items() if isinstance(run, Recording)}
+        for name, run in read.items():
+            if isinstance(run, str):
+                Empty(f"{name} cannot be compared: {run}")
         option = compare_chart(
             figure, {name: Course.of(run.figures) for name, run in found.items()}, theme_of(session.dark.value)
         )
         if option is None:
-            Empty("None of these runs has such a figure." if found else "Reading the runs.")
+            Empty("None of these runs has such a figure." if read else "Reading the runs.")
             return
         told = FIGURES[figure]
         Chart(option, height="320px", label=f"{told.label} of {len(found)} runs over their generations")
@@ -125,26 +130,28 @@ def _ends_row(name: str, run: Recording, figure: str) -> Row:
     return Row((name, run.name, str(run.last), short(ends.first), short(ends.last)))
 
 
-def _recordings(folder: Path, names: Sequence[str], before: Mapping[str, Recording] | None) -> Mapping[str, Recording]:
-    """By name; the mapping of before where nothing has changed."""
-    known = before or {}
-    now = {name: read_recording(folder / name, known.get(name)) for name in names}
-    return known if before is not None and all(known.get(name) is run for name, run in now.items()) else now
+def _recordings(
+    folder: Path, names: Sequence[str], before: Mapping[str, Recording | str] | None
+) -> Mapping[str, Recording | str]:
+    """By name, or in one line why a run cannot be read; the mapping of before where nothing has changed."""
+    known, now = before or {}, dict[str, Recording | str]()
+    for name in names:
+        last = known.get(name)
+        try:
+            now[name] = read_recording(folder / name, last if isinstance(last, Recording) else None)
+        except EvoloraError as error:
+            now[name] = str(error)
+    return unless_same(now, before)
 
 
 # ---------------------------------------------------------------- the list
-
-
-def _unless_same(now: tuple[RunEntry, ...], before: tuple[RunEntry, ...] | None) -> tuple[RunEntry, ...]:
-    """The list of before where nothing has changed, so that nothing is drawn anew."""
-    return before if before == now else now
 
 
 def _words(entry: RunEntry) -> str:
     return f"{entry.name} {entry.world} {entry.state}".lower()
 
 
-def _row(entry: RunEntry, place: int) -> Row:
+def _row(entry: RunEntry) -> Row:
     if entry.state == "unreadable":
         cells = (entry.name, "", "", "", f"unreadable: {entry.trouble}", "", "", changed_at(entry.changed))
         return Row(cells, tone="bad")
@@ -152,7 +159,7 @@ def _row(entry: RunEntry, place: int) -> Row:
     far = f"{entry.generation} of {entry.asked}"
     figures = (far, entry.state, str(entry.population), success)
     cells = (entry.name, entry.world, entry.seed, *figures, changed_at(entry.changed))
-    return Row(cells, id=place, tone=_TONES.get(entry.state, ""))
+    return Row(cells, id=entry.name, tone=_TONES.get(entry.state, ""))
 
 
 def changed_at(when: float) -> str:

@@ -19,7 +19,7 @@ from evolora_mesa.view.charts.cells import cells_chart, cells_height
 from evolora_mesa.view.library import Library, SweepEntry
 from evolora_mesa.view.pages.runs import changed_at
 from evolora_mesa.view.panels.card import Card, Empty
-from evolora_mesa.view.polling import use_polled
+from evolora_mesa.view.polling import unless_same, use_polled
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.table import Column, Row, Table, Tone
 from evolora_mesa.view.theme import theme_of
@@ -44,14 +44,14 @@ _METER: Final = "height: 8px; border-radius: 4px; background: var(--faint); over
 def SweepsPage(session: Session) -> None:
     """All sweeps below the folder of sweeps, and one of them opened."""
     library = solara.use_memo(lambda: Library(session.runs_folder, session.sweeps_folder), [])
-    seen = use_polled(lambda before: _unless_same(library.sweeps(), before), "sweeps")
+    seen = use_polled(lambda before: unless_same(library.sweeps(), before), "sweeps")
     opened, open_sweep = solara.use_state("")
     entries = seen.value or ()
     with solara.Div(classes=["ev-panels"]):
         with solara.Div(classes=["ev-w12"]), Card("Sweeps", note=f"in {session.sweeps_folder}/, latest first"):
             if seen.error:
                 Empty(seen.error)
-            elif seen.value is None:
+            if seen.value is None:
                 Empty("Looking for sweeps.")
             elif not entries:
                 Empty(
@@ -59,14 +59,8 @@ def SweepsPage(session: Session) -> None:
                     "when its first run has ended."
                 )
             else:
-                rows = [_row(entry, place) for place, entry in enumerate(entries)]
-                Table(
-                    _COLUMNS,
-                    rows,
-                    on_click=lambda place: open_sweep(entries[place].name),
-                    label="Sweeps",
-                    height="260px",
-                )
+                rows = [_row(entry) for entry in entries]
+                Table(_COLUMNS, rows, on_click=open_sweep, label="Sweeps", height="260px")
         entry = next((entry for entry in entries if entry.name == opened), entries[0] if entries else None)
         if entry is not None:
             with solara.Div(classes=["ev-w12"]):
@@ -88,7 +82,7 @@ def SweepView(session: Session, entry: SweepEntry) -> None:
         metrics = list(findings.spec.metrics)
         shown = metric if metric in metrics else main_metric(findings.spec)
         if len(metrics) > 1:
-            solara.Select("Metric", value=shown, values=metrics, on_value=choose, dense=True, style="max-width: 320px;")
+            solara.Select("Metric", value=shown, values=metrics, on_value=choose, dense=True, style="max-width: 320px; padding-top: 16px;")
         rows = findings.of(shown)
         option = cells_chart(findings.spec, rows, theme_of(session.dark.value))
         if option is None:
@@ -150,25 +144,19 @@ def _heading(title: str) -> None:
 
 
 def _progress(entry: SweepEntry) -> str:
+    if entry.findings is None:
+        return entry.state
     parts = [f"{entry.done} of {entry.total} runs done"]
     parts += [f"{entry.failed} failed"] if entry.failed else []
     parts += [f"about {clock(entry.seconds_left)} left"] if entry.seconds_left is not None else []
     return ", ".join([*parts, entry.state])
 
 
-def _unless_same(now: tuple[SweepEntry, ...], before: tuple[SweepEntry, ...] | None) -> tuple[SweepEntry, ...]:
-    """The list of before where nothing has changed."""
-    return before if before == now else now
-
-
-def _row(entry: SweepEntry, place: int) -> Row:
+def _row(entry: SweepEntry) -> Row:
+    tone = _TONES.get(entry.state, "")
     if entry.findings is None:
         state = f"{entry.state}: {entry.trouble}"
-        return Row(
-            (entry.name, state, "", "", "", "", changed_at(entry.changed)), id=place, tone=_TONES.get(entry.state, "")
-        )
+        return Row((entry.name, state, "", "", "", "", changed_at(entry.changed)), id=entry.name, tone=tone)
     left = "–" if entry.seconds_left is None else clock(entry.seconds_left)
     counts = (str(entry.done), str(entry.failed), str(entry.total))
-    return Row(
-        (entry.name, entry.state, *counts, left, changed_at(entry.changed)), id=place, tone=_TONES.get(entry.state, "")
-    )
+    return Row((entry.name, entry.state, *counts, left, changed_at(entry.changed)), id=entry.name, tone=tone)

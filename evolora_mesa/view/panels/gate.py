@@ -18,14 +18,6 @@ __all__ = ["GatePanel", "verdict_row"]
 
 _PAUSE: Final = 0.25  # seconds between two drawings while the world plays
 _MOST_ROWS: Final = 12
-_COLUMNS: Final = (
-    Column("generation", "number"),
-    Column("child"),
-    Column("how"),
-    Column("prompts", "number"),
-    Column("gain (95 % bounds)", "number"),
-    Column("verdict"),
-)
 _REASONS: Final = {
     "accepted": "better, and nowhere worse",
     "confined": "better, but not shown to be harmless elsewhere",
@@ -71,9 +63,21 @@ def GatePanel(session: Shown) -> None:
         )
         if picture.verdicts:
             rows = [verdict_row(trial) for trial in reversed(picture.verdicts[-_MOST_ROWS:])]
-            Table(_COLUMNS, rows, on_click=choose, label="Latest verdicts", height="220px")
+            Table(_columns(picture.alpha), rows, on_click=choose, label="Latest verdicts", height="220px")
         else:
             Empty("No verdict yet.")
+
+
+def _columns(alpha: float) -> tuple[Column, ...]:
+    """Of the verdicts; the bounds of a gain are as sure as the gate is strict."""
+    return (
+        Column("generation", "number"),
+        Column("child"),
+        Column("how"),
+        Column("prompts", "number"),
+        Column(f"gain ({100 * (1 - alpha):g} % bounds)", "number"),
+        Column("verdict"),
+    )
 
 
 def verdict_row(trial: TrialView) -> Row:

@@ -62,7 +62,7 @@ def OrganellePanel(session: Session) -> None:
         if found is None or picture is None:
             Empty("The world answers after the generation under way.")
             return
-        with solara.Row(gap="8px", style="flex-wrap: wrap; margin-bottom: 8px;"):
+        with solara.Row(gap="8px", style="flex-wrap: wrap; margin-bottom: 8px; background: transparent;"):
             solara.ToggleButtonsSingle(tab, values=list(_TABS), on_value=set_tab, dense=True)
             solara.Button("close", on_click=lambda: session.chosen.set(None), text=True, small=True)
         if tab == "life":
@@ -117,7 +117,7 @@ def _acceptance(found: InspectedOrganelle) -> str:
 @solara.component
 def _Kin(session: Session, title: str, ids: list[int], fates: dict[int, str] | None = None) -> None:
     """Relatives as buttons, the latest of many."""
-    with solara.Row(gap="4px", style="flex-wrap: wrap; align-items: center; margin-top: 8px;"):
+    with solara.Row(gap="4px", style="flex-wrap: wrap; align-items: center; margin-top: 8px; background: transparent;"):
         solara.Text(title if ids else f"no {title}", classes=["ev-soft"])
         for id in ids[-_MOST_CHILDREN:]:
             label = f"#{id}" + (f" {fates[id]}" if fates else "")

@@ -8,7 +8,7 @@ from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.metrics.division import division_of_labour, nodf, specialisation
 from evolora_mesa.alife.metrics.energy import closure_error, energy_return, energy_spread
 from evolora_mesa.alife.metrics.novelty import accumulated_novelty, tasks_solved
-from evolora_mesa.alife.metrics.oscillation import counts_by_component, lag, oscillation
+from evolora_mesa.alife.metrics.oscillation import counts_by_component, lag, oscillation, population_by_tick
 from evolora_mesa.alife.metrics.quality_diversity import quality_diversity
 
 
@@ -100,6 +100,16 @@ def test_swings_have_a_period_and_the_follower_a_lag():
     assert lag(prey, hunters, most=25) == pytest.approx(12, abs=1)
     assert lag(hunters, prey, most=25) == pytest.approx(-12, abs=1)
     assert np.isnan(oscillation(np.ones(50)).period)
+
+
+def test_ticks_without_events_count_as_time():
+    log = EventLog()
+    log.births(0, 0.0, [0, 1], pheno=[4, 6])
+    log.deaths(3, 1.0, [0])
+    log.snapshot(5, 1.0, [1])
+    history = History.of(log.close(), "pheno")
+    assert population_by_tick(history).tolist() == [2, 2, 2, 1, 1, 1]
+    assert counts_by_component(history)[1].tolist() == [[1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]]
 
 
 def test_numbers_by_component():

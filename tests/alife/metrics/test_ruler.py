@@ -8,6 +8,7 @@ import pytest
 from made_log import EVERYTHING, moran_log
 
 from evolora_mesa.alife.interface import CAPABILITIES
+from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.metrics import METRICS, Finding, measure
 from evolora_mesa.alife.metrics.ruler import late
 from evolora_mesa.errors import LogError
@@ -58,9 +59,27 @@ def test_every_kind_of_component_can_be_measured():
     log = moran_log(60).close()
     for kind in ("geno", "pheno", "clade"):
         assert measure(log, ("hill_0",), kind=kind, shadows=1).findings["hill_0"].value >= 1
-    assert measure(log, ("hill_0",), kind="niche", shadows=1).findings["hill_0"].value is None, "nobody has a niche"
+    names = ("hill_0", "activity_diversity", "change", "ecology", "accumulated_novelty", "turnover")
+    for finding in measure(log, names, kind="niche", shadows=1).findings.values():
+        assert finding.value is None, "nobody has a niche"
     with pytest.raises(LogError, match="no such kind"):
         measure(log, kind="colour")
+
+
+def test_nobody_left_has_no_tree():
+    log = EventLog(EVERYTHING)
+    log.births(0, 0.0, [0, 1])
+    log.deaths(1, 1.0, [0, 1])
+    log.snapshot(1, 1.0, [])
+    names = ("phylogenetic_diversity", "sackin", "colless_like", "mean_pairwise_distance", "lineage_length")
+    assert all(finding.value is None for finding in measure(log.close(), names, shadows=1).findings.values())
+
+
+@pytest.mark.parametrize("wrong", [{"names": ["beauty"]}, {"shadows": -1}, {"filter": 0}, {"resolution": -2.0}])
+def test_wrong_arguments_are_refused_in_one_line(wrong):
+    with pytest.raises(LogError) as error:
+        measure(moran_log(10).close(), **wrong)
+    assert "\n" not in str(error.value)
 
 
 def test_without_shadows_nothing_is_new_and_nothing_decided():

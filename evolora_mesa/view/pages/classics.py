@@ -1,0 +1,119 @@
+"""The Classics page: a classic model to play with, drawn by what it has: ground and agents, or series alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import solara
+
+from evolora_mesa.alife import MODELS
+from evolora_mesa.view.chart import Chart
+from evolora_mesa.view.classic import ClassicPicture, ClassicStage, ground_chart, ground_height, series_charts, stage_of
+from evolora_mesa.view.panels.card import Card, Empty
+from evolora_mesa.view.session import Session
+from evolora_mesa.view.theme import theme_of
+
+__all__ = ["ClassicsPage"]
+
+_REDRAWS: Final = 5.0  # per second at most
+_GRID: Final = "display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 8px 16px;"
+_ROW: Final = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center;"
+_ABOUT: Final = {
+    "NKWorld": "bit strings on rugged landscapes: genomes side by side, the fittest first",
+    "HostSymbiont": "do partners become mutualists when they are inherited together?",
+    "Sugarscape": "foragers on two hills of sugar, who marry, inherit and starve",
+    "DigitalOrganisms": "programs that copy themselves and earn time by logic",
+    "WolfSheep": "predators, prey and pasture: nothing is inherited here",
+    "Boltzmann": "units change hands by lot, and inequality grows by itself",
+}
+
+
+@solara.component
+def ClassicsPage(session: Session) -> None:
+    """Choose a model; play it, step it, begin again."""
+    name, choose = solara.use_state("Sugarscape")
+    number, begin = solara.use_state(0)
+    stage = solara.use_memo(lambda: stage_of(name, seed=number), [name, number])
+    _use_listener(stage)
+    with solara.Div(classes=["ev-panels"]):
+        with solara.Div(classes=["ev-w12"]), Card("Classic models", note=_ABOUT[name]), solara.Div(style=_ROW):
+            solara.Select("Model", value=name, values=list(MODELS), on_value=choose, dense=True)
+            _Buttons(stage, lambda: begin(number + 1))
+            solara.Text(_state(stage, number), classes=["ev-soft"])
+        picture = stage.picture
+        if stage.message:
+            with solara.Div(classes=["ev-w12"]):
+                Empty(f"The model stopped with an error: {stage.message}")
+        if picture is None:
+            if not stage.message:
+                with solara.Div(classes=["ev-w12"]):
+                    Empty("The model is loading.")
+            return
+        _Ground(session, picture).key(name)
+        _Series(session, picture).key(f"series {name}")
+
+
+@solara.component
+def _Buttons(stage: ClassicStage, again: Callable[[], None]) -> None:
+    """As those of the world."""
+    playing = stage.status == "playing"
+    idle = stage.status not in ("playing", "paused")
+    solara.Button(
+        "Pause" if playing else "Play",
+        icon_name="mdi-pause" if playing else "mdi-play",
+        classes=["ev-main"],
+        disabled=idle,
+        on_click=stage.pause if playing else stage.play,
+    )
+    solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
+    solara.Button("Reset", icon_name="mdi-restart", on_click=again)
+
+
+@solara.component
+def _Ground(session: Session, picture: ClassicPicture) -> None:
+    """The map, where there is one."""
+    layers = list(picture.layers)
+    layer, show = solara.use_state(layers[0] if layers else "agents")
+    option = ground_chart(picture, theme_of(session.dark.value), layer)
+    if option is None:
+        return
+    with solara.Div(classes=["ev-w6"]), Card("Ground", note=f"tick {picture.tick}, {len(picture.agents['x'])} agents"):
+        if len(layers) > 1:
+            solara.ToggleButtonsSingle(value=layer, values=layers, on_value=show, dense=True)
+        Chart(option, height=ground_height(picture), label=f"{picture.model}: {layer} at tick {picture.tick}")
+
+
+@solara.component
+def _Series(session: Session, picture: ClassicPicture) -> None:
+    """What the model's collector has seen."""
+    charts = series_charts(picture, theme_of(session.dark.value))
+    with solara.Div(classes=["ev-w6" if picture.shape is not None else "ev-w12"]), Card("Over time"):
+        if not charts:
+            Empty("Nothing has happened yet: press Play or Step, and the curves begin.")
+            return
+        with solara.Div(style=_GRID):
+            for name, option in charts.items():
+                Chart(option, height="180px", label=f"{name} up to tick {picture.tick}").key(name)
+
+
+def _use_listener(stage: ClassicStage) -> None:
+    """Redraw when something changes on the stage; give it up with the page, or for another one."""
+    _, redraw = solara.use_state(0, key="drawn")
+
+    def begin() -> Callable[[], None]:
+        end = stage.listen(lambda: redraw(lambda drawn: drawn + 1), _REDRAWS)
+
+        def over() -> None:
+            end()
+            stage.close()
+
+        return over
+
+    solara.use_effect(begin, [stage])
+
+
+def _state(stage: ClassicStage, seed: int) -> str:
+    picture = stage.picture
+    tick = "" if picture is None else f", tick {picture.tick}"
+    return f"{stage.status}{tick}, seed {seed}"

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout needs no installation
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs no installation
 
 from evolora_mesa.view.opening import Opening
 
 __all__ = ["ROOT", "Server", "Tab", "chromium", "server_here"]
+
+ROOT = Path(__file__).resolve().parents[1]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE = 120_000  # ms; on an idle machine nothing takes a tenth of it

@@ -22,9 +22,6 @@ from common import Gate, machine, show_gates, write
 
 from evolora_mesa import EcologyModel
 from evolora_mesa.view.opening import Opening
-from evolora_mesa.view.session import Session
-
-_LONGEST = 30.0  # seconds that a Reset may take
 
 
 def play(world: str, minutes: int) -> tuple[list[float], list[str]]:
@@ -48,31 +45,18 @@ def reset(times: int) -> tuple[int, list[str]]:
     most = 0
     with chromium() as browser, server_here(Opening(config="smoke")) as address, Tab(browser, address) as tab:
         tab.reads("paused.*generation 0")
-        (session,) = _alive(Session)
         for _ in range(times):
             tab.press("Play")
             tab.reads("generation [1-9]")
-            before = session.stage.value
             tab.press("Reset")
-            _wait_until(lambda before=before: session.stage.value is not before)
-            before.join(_LONGEST)
-            del before
-            most = max(most, len(_alive(EcologyModel)))
             tab.reads("paused.*generation 0")
+            most = max(most, len(_alive(EcologyModel)))
         return most, tab.wrong
 
 
 def _alive(kind: type) -> list[object]:
     """Objects of a kind that nothing has freed; no collection is made for them."""
     return [thing for thing in gc.get_objects() if type(thing) is kind]
-
-
-def _wait_until(fact: object) -> None:
-    end = time.monotonic() + _LONGEST
-    while not fact():
-        if time.monotonic() > end:
-            raise SystemExit("a Reset did not come to its end")
-        time.sleep(0.005)
 
 
 def main() -> int:
@@ -87,7 +71,9 @@ def main() -> int:
     if arguments.minutes > 1:
         held, wrong = play(arguments.world, arguments.minutes)
         gates.append(Gate(f"MiB of growth from minute 1 to {arguments.minutes} of Play", held[-1] - held[1], 30, False))
-        rows += [{"figure": f"MiB after minute {minute}", "value": round(value, 1)} for minute, value in enumerate(held)]
+        rows += [
+            {"figure": f"MiB after minute {minute}", "value": round(value, 1)} for minute, value in enumerate(held)
+        ]
     if arguments.resets:
         most, complaints = reset(arguments.resets)
         wrong += complaints

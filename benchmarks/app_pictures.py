@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from app_at_hand import ROOT, Server, Tab, chromium
 from common import Gate, show_gates
@@ -137,6 +136,7 @@ def picture_pages(tab: Tab, folder: Path) -> None:
                 tab.press(f"{colours} colours")
                 scheme = colours
             tab.page.set_viewport_size({"width": width, "height": height})
+            tab.page.evaluate("scrollTo(0, 0)")  # else the head, which stays in sight, stands in the middle
             settled(tab)
             tab.page.screenshot(path=folder / f"{name.lower()}-{width}-{colours}.png", full_page=True)
             wide = tab.page.evaluate("document.documentElement.scrollWidth")

@@ -135,7 +135,9 @@ def main() -> int:
             print(f"{drawn:.1f} generations drawn / s of {lived:.1f} lived", flush=True)
             gates.append(Gate("generations drawn per second", drawn, 10, True))
             taken = burden(session.stage.value, config, arguments.rounds)
-            gates.append(Gate("seconds drawn over seconds alone", statistics.median(a / b for a, b in taken), 1.25, False))
+            gates.append(
+                Gate("seconds drawn over seconds alone", statistics.median(a / b for a, b in taken), 1.25, False)
+            )
             if tab.wrong:
                 print(*tab.wrong, sep="\n")
     rows = [{"figure": gate.what, "value": round(gate.value, 3)} for gate in gates]

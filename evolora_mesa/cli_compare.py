@@ -31,7 +31,12 @@ def compare(
     ] = None,
     runs: Annotated[
         list[Path] | None,
-        typer.Option("--runs", parser=given_path, metavar="RUN", help="A recorded run of Evolora; may be repeated."),
+        typer.Option(
+            "--runs",
+            parser=given_path,
+            metavar="RUN",
+            help="A recorded run of Evolora instead of live ones; may be repeated.",
+        ),
     ] = None,
     shadows: Annotated[int, typer.Option(min=1, max=1000, help="Neutral shadows of each run.")] = 20,
     workers: Annotated[
@@ -43,6 +48,7 @@ def compare(
 
     The same command goes on with a comparison that was cut off. Exit code 1 when a model's targets are missed.
     """
+    from evolora_mesa.alife import MODELS
     from evolora_mesa.alife.compare.columns import chosen
     from evolora_mesa.alife.compare.crew import compare as measured
     from evolora_mesa.alife.compare.report import report_of
@@ -51,7 +57,8 @@ def compare(
     from evolora_mesa.record.report.page import to_html
     from evolora_mesa.record.report.writing import write
 
-    columns = [*_recorded(runs or []), *chosen(models or ())]
+    recorded = _recorded(runs or [])
+    columns = [*recorded, *chosen(models or (tuple(MODELS) if recorded else ()))]
     folder = out if out is not None else Path("comparison")
 
     def tell(line: str) -> None:
@@ -74,10 +81,17 @@ def compare(
 
 
 def _recorded(runs: list[Path]) -> list[Column]:
-    """A column for each run."""
+    """A column for each world of which there are runs."""
     from evolora_mesa.alife.compare.columns import EVOLORA, Column
     from evolora_mesa.record.continuing import check_is_run
+    from evolora_mesa.record.given import given_settings
+    from evolora_mesa.record.layout import STORE_FILE
+    from evolora_mesa.record.store import RunStore
 
+    worlds: dict[str, list[str]] = {}
     for run in runs:
         check_is_run(run)
-    return [Column(f"{EVOLORA} {run.name}", EVOLORA, {"run": str(run.absolute())}) for run in runs]
+        with RunStore.open(run / STORE_FILE) as store:
+            facts = store.meta
+        worlds.setdefault(given_settings(run, facts).config.name, []).append(str(run.absolute()))
+    return [Column(f"{EVOLORA} {name}, recorded", EVOLORA, {"runs": found}) for name, found in worlds.items()]

@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from made_run import made_config, make_run
 
 from evolora_mesa.cli import main
+from evolora_mesa.cli_compare import _recorded
+from evolora_mesa.configfile import dump_config
+from evolora_mesa.record.layout import CONFIG_FILE
 
 
 def test_compare_writes_a_page_a_text_and_a_table_and_goes_on_where_it_was(
@@ -31,3 +35,12 @@ def test_an_unknown_model_and_a_folder_that_is_no_run_are_one_line(
     assert main(["compare", "Tierra"]) == 2
     assert main(["compare", "Boltzmann", "--runs", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_recorded_runs_of_one_world_are_seeds_of_one_column(tmp_path: Path) -> None:
+    for name, world in (("a", "one"), ("b", "one"), ("c", "other")):
+        config = made_config(name=world)
+        (make_run(tmp_path / name, config=config) / CONFIG_FILE).write_text(dump_config(config), encoding="utf-8")
+    first, second = _recorded([tmp_path / name for name in "abc"])
+    assert (first.name, len(first.settings["runs"])) == ("Evolora one, recorded", 2)
+    assert (second.name, len(second.settings["runs"])) == ("Evolora other, recorded", 1)

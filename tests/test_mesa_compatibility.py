@@ -134,6 +134,7 @@ def test_the_signature_is_one_that_mesas_user_interface_accepts() -> None:
 
 def test_mesas_user_interface_accepts_dotted_parameters() -> None:
     pytest.importorskip("solara")
+    pytest.importorskip("altair", reason="Mesa's user interface needs altair (the extra dev has it)")
     from mesa.visualization.solara_viz import _check_model_params
 
     _check_model_params(EcologyModel.__init__, {"config": "smoke", "rng": "7", "economy.ticket": 0.3})

@@ -182,7 +182,8 @@ def _table(series: Mapping[str, Sequence[object]]) -> str:
 
 def is_classic(folder: Path) -> bool:
     """Whether the folder is that of a run of a classic model."""
-    return (folder / CHECKPOINT_FILE).is_file() and not (folder / STORE_FILE).exists()
+    # os.path, for which a name that no file can have is no file's.
+    return os.path.isfile(folder / CHECKPOINT_FILE) and not os.path.exists(folder / STORE_FILE)
 
 
 def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:

@@ -71,7 +71,7 @@ class Session:
         settings = model.config if model is not None else load_config(config)
         self.given = settings  # a preset by its name, whether it ships or not
         self._host = model.host if model is not None else None
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
         self._over = False  # the tab is gone
         self.shown, self._drawn = 0, threading.Event()
@@ -166,9 +166,14 @@ class Session:
         stage.listen(lambda: self._look(stage), _REDRAWS)
 
     def _look(self, stage: WorldStage) -> None:
-        """Redraw what changed on a stage, or exchange the one that is shown for it."""
+        """A stage has changed: show it as soon as the browser has drawn what was shown last."""
         if self._watched:
             self._drawn.wait(_LONGEST_BLINK)
+        with self._looking:  # else the old stage, late, would have its last word after the new one's first
+            self._show(stage)
+
+    def _show(self, stage: WorldStage) -> None:
+        """Redraw what changed on a stage, or exchange the one that is shown for it."""
         status = stage.status
         if status == "loading" or (stage.closed and status != "failed"):
             return

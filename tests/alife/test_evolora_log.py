@@ -94,16 +94,16 @@ def spoiled(run, folder, *queries: str):
 
 
 def test_the_dead_are_parents_when_they_are_in_the_archive(run, tmp_path):
-    (dead, since), *_ = rows(run, "SELECT id, destruction FROM phylogeny WHERE destruction IS NOT NULL ORDER BY 2")
-    adopt = (
-        f"UPDATE events SET data = json_set(data, '$.parents', json('[{dead}]')) "
-        f"WHERE kind = 'birth' AND generation > {since}"
+    (dead, since), *_ = rows(run, "SELECT id, destruction FROM phylogeny WHERE destruction < 10 ORDER BY 2")
+    new = "INSERT INTO events (generation, sequence, kind, organelle, data) VALUES "
+    orphan = (
+        f'{new} ({since + 1}, 10000, \'birth\', 999, \'{{"parents": [{dead}], "genome": "g"}}\')',
+        f"{new} ({since + 1}, 10001, 'death', 999, '{{\"cause\": \"bankrupt\"}}')",
     )
-    archived = spoiled(run, tmp_path / "kept", adopt, f"UPDATE archive SET organelle = {dead}")
-    log = evolora_log(archived)
-    assert dead in log.archived and dead in set(log.stream("links")["parent"])
+    log = evolora_log(spoiled(run, tmp_path / "kept", *orphan, f"UPDATE archive SET organelle = {dead}"))
+    assert log.archived == {dead} and dead in set(log.stream("links")["parent"])
     with pytest.raises(LogError, match="not archived"):
-        evolora_log(spoiled(run, tmp_path / "lost", adopt, "DELETE FROM archive"))
+        evolora_log(spoiled(run, tmp_path / "lost", *orphan, "DELETE FROM archive"))
 
 
 def test_a_run_that_lost_a_birth_or_a_cells_account_is_refused(run, tmp_path):

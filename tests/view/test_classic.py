@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
+import ipyvuetify as vw
 import pytest
+import solara
 from staged import wait_for
 
 from evolora_mesa.alife import MODELS
-from evolora_mesa.view.classic import classic_picture, ground_chart, series_charts, stage_of
+from evolora_mesa.view.classic import ClassicStage, classic_picture, ground_chart, series_charts, stage_of
+from evolora_mesa.view.pages import classics
 from evolora_mesa.view.theme import LIGHT
 
 SLOW = pytest.param("DigitalOrganisms", marks=pytest.mark.slow)  # its processor is compiled first
@@ -51,3 +56,27 @@ def test_a_picture_stays_when_the_model_goes_on() -> None:
     bits = picture.layers["bits"].copy()
     model.step()
     assert (picture.layers["bits"] == bits).all() and picture.tick == 0
+
+
+def test_the_page_steps_a_model_begins_again_and_gives_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ClassicStage] = []
+
+    def kept(name: str, seed: int = 0) -> ClassicStage:
+        made.append(stage_of(name, seed))
+        return made[-1]
+
+    monkeypatch.setattr(classics, "stage_of", kept)
+    session = SimpleNamespace(dark=solara.reactive(False))
+    _, tree = solara.render(classics.ClassicsPage(session), handle_error=False)
+    wait_for(lambda: _button(tree, "Step") is not None and not _button(tree, "Step").disabled)
+    _button(tree, "Step").click()
+    wait_for(lambda: made[0].picture is not None and made[0].picture.tick == 1)
+    _button(tree, "Reset").click()
+    wait_for(lambda: len(made) == 2 and made[0].closed)
+    assert not made[1].closed
+    tree.close()
+    wait_for(lambda: made[1].join(0.1), "a stage lives on without its page")
+
+
+def _button(tree: Any, label: str) -> Any:
+    return next((button for button in tree.find(vw.Btn).widgets if label in button.children), None)

@@ -16,6 +16,7 @@ from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.state import state_of
 from evolora_mesa.society.colony import Colony
 from evolora_mesa.tasks.grid import LAYERS
+from evolora_mesa.view.forget import forget
 from evolora_mesa.view.inspect import inspect
 from evolora_mesa.view.notebook import Notebook
 from evolora_mesa.view.picture import Picture, read_trials, take_picture
@@ -186,9 +187,7 @@ def test_neither_pictures_nor_the_notebook_keep_a_world_alive(petri: HostService
     model = tiny_world(petri)
     picture, gone = watched(model, 2), weakref.ref(model)
     assert Notebook.of(model).sheets
-    from evolora_mesa.view.stage import _forget
-
-    _forget(model)
+    forget(model)
     del model
     gc.collect()
     assert gone() is None and picture.tick == 2

@@ -25,7 +25,8 @@ class Column:
     Attributes:
         name: in the table.
         model: of `MODELS`, or Evolora.
-        settings: arguments of its constructor; of Evolora, the shipped world as ``config``, or a recorded ``run``.
+        settings: arguments of its constructor; of Evolora, the shipped world as ``config``, or recorded
+            ``runs``, of which seed n means the n-th.
         steps: most of them.
         births: the run ends when so many have been born after the founding; 0 is no such end.
         selection: what chooses who lives or breeds apart from the energy economy; empty for nothing.

@@ -97,7 +97,7 @@ def compare(
 
 
 def _runs_of(column: Column, seeds: int) -> int:
-    return 1 if "run" in column.settings else seeds
+    return len(column.settings["runs"]) if "runs" in column.settings else seeds
 
 
 def _size_of(done: Sequence[Outcome]) -> tuple[int, int]:

@@ -27,8 +27,8 @@ def wave_picture(run: Outcome) -> Picture | None:
     """Activity of the components that got furthest, and the mean of neutral shadows; none when nothing lived on."""
     curves = [_Curve("component", "s0", _numbers(wave)) for wave in run.sketch["waves"]]
     shadow = _Curve("mean of the shadows", "s3 d1", _numbers(run.sketch["shadow"]))
-    furthest = max((float(np.nanmax(curve.values)) for curve in curves), default=0.0)
-    told = f"Activity in {run.column}: of {len(curves)} components the furthest is at {reached} generations"
+    furthest = figure_text(max((float(np.nanmax(curve.values)) for curve in curves), default=0.0))
+    told = f"Activity in {run.column}: of {len(curves)} components the furthest is at {furthest} generations"
     return _drawn(f"Activity, {run.column}", run, [*curves, shadow], "activity (generations)", told)
 
 

@@ -72,8 +72,8 @@ def _evolora(column: Column, seed: int, folder: Path) -> EventLog:
     """A shipped world on its shipped host, recorded as `evolora run` does; or a run that is there."""
     from evolora_mesa.alife.evolora_log import evolora_log
 
-    if "run" in column.settings:
-        return evolora_log(column.settings["run"])
+    if "runs" in column.settings:
+        return evolora_log(column.settings["runs"][seed])
     from evolora_mesa.configfile import load_config
     from evolora_mesa.model import EcologyModel
     from evolora_mesa.record.live import record_run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,4 +77,6 @@ def _mask() -> int:
 
 def show(path: Path) -> bool:
     """Open the page in the user's browser; whether that could be done."""
+    import webbrowser
+
     return webbrowser.open(path.resolve().as_uri())

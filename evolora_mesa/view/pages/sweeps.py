@@ -82,7 +82,14 @@ def SweepView(session: Session, entry: SweepEntry) -> None:
         metrics = list(findings.spec.metrics)
         shown = metric if metric in metrics else main_metric(findings.spec)
         if len(metrics) > 1:
-            solara.Select("Metric", value=shown, values=metrics, on_value=choose, dense=True, style="max-width: 320px; padding-top: 16px;")
+            solara.Select(
+                "Metric",
+                value=shown,
+                values=metrics,
+                on_value=choose,
+                dense=True,
+                style="max-width: 320px; padding-top: 16px;",
+            )
         rows = findings.of(shown)
         option = cells_chart(findings.spec, rows, theme_of(session.dark.value))
         if option is None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_log import moran_log
 
@@ -15,6 +15,7 @@ from evolora_mesa.alife.metrics.effective import effective_population
 from evolora_mesa.alife.metrics.lifetimes import causes_of_death, lifetimes
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 9), st.sampled_from([0, 1, 2, 3]))
 def test_equal_shares_count_as_many_as_there_are(kinds, each, q):
     assert hill([each] * kinds, q) == pytest.approx(kinds)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_log import moran_log
 
@@ -10,6 +10,7 @@ from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.metrics.price import price, price_series, traits_of
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
 def test_selection_transmission_and_strangers_make_the_whole_change(seed, ancestors, descendants):
     rng = np.random.default_rng(seed)

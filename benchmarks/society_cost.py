@@ -90,7 +90,9 @@ def pair(host: HostService, seed: int, generations: int) -> tuple[dict[str, Any]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--generations", type=int, default=32, help="of either world; the rarest mechanism acts every 32")
+    parser.add_argument(
+        "--generations", type=int, default=32, help="of either world; the rarest mechanism acts every 32"
+    )
     parser.add_argument("--seeds", type=int, default=4, help="pairs of worlds")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--csv", type=Path)

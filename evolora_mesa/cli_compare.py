@@ -94,4 +94,8 @@ def _recorded(runs: list[Path]) -> list[Column]:
         with RunStore.open(run / STORE_FILE) as store:
             facts = store.meta
         worlds.setdefault(given_settings(run, facts).config.name, []).append(str(run.absolute()))
-    return [Column(f"{EVOLORA} {name}, recorded", EVOLORA, {"runs": found}) for name, found in worlds.items()]
+    selection = "gate and archive, as far as its settings have them"
+    return [
+        Column(f"{EVOLORA} {name}, recorded", EVOLORA, {"runs": found}, selection=selection)
+        for name, found in worlds.items()
+    ]

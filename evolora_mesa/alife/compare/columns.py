@@ -46,10 +46,10 @@ _GATE: Final = "gate, archive"
 _NINE: Final = 100.0 * 144 / 3600  # inflow of Cooper & Ofria (2002), 100 in a world of 3,600 cells, for 144 cells
 
 COLUMNS: Final = (
-    Column("Evolora", EVOLORA, {"config": "ecology"}, 30, selection=_GATE),
-    Column("Evolora neutral", EVOLORA, {"config": "neutral_shadow"}, 30, selection="none: deaths and parents by lot"),
-    Column("Evolora no merge", EVOLORA, {"config": "no_merge"}, 30, selection=_GATE),
-    Column("Evolora frozen host", EVOLORA, {"config": "frozen"}, 30),
+    Column("Evolora", EVOLORA, {"config": "ecology"}, 48, selection=_GATE),
+    Column("Evolora neutral", EVOLORA, {"config": "neutral_shadow"}, 48, selection="none: deaths and parents by lot"),
+    Column("Evolora no merge", EVOLORA, {"config": "no_merge"}, 48, selection=_GATE),
+    Column("Evolora frozen host", EVOLORA, {"config": "frozen"}, 48),
     Column("DigitalOrganisms logic-9", "DigitalOrganisms", {}, 2000),
     Column("DigitalOrganisms nine limited", "DigitalOrganisms", {"inflow": _NINE}, 2000),
     Column("HostSymbiont VT 0.1", "HostSymbiont", {"width": 30, "height": 30, "vertical": 0.1}, 300),

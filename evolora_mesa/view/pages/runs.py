@@ -17,7 +17,7 @@ from evolora_mesa.view.course import Course
 from evolora_mesa.view.library import Library, RunEntry
 from evolora_mesa.view.panels.card import Card, Empty
 from evolora_mesa.view.playback import Recording, read_recording
-from evolora_mesa.view.polling import LOOK, unless_same, use_polled
+from evolora_mesa.view.polling import LOOK, Seen, unless_same, use_polled
 from evolora_mesa.view.replay import Replay
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.table import Column, Row, Table, Tone
@@ -43,7 +43,9 @@ _ROW: Final = "display: flex; flex-wrap: wrap; gap: 16px; align-items: center;"
 def RunsPage(session: Session) -> None:
     """All runs below the folder of runs; one of them opened, several compared."""
     library = solara.use_memo(lambda: Library(session.runs_folder, session.sweeps_folder), [])
-    seen = use_polled(lambda before: unless_same(library.runs(), before), "runs", seconds=LOOK)
+    seen: Seen[tuple[RunEntry, ...]] = use_polled(
+        lambda before: unless_same(library.runs(), before), "runs", seconds=LOOK
+    )
     opened, open_run = solara.use_state(session.run)
     words, search = solara.use_state("")
     entries = seen.value or ()

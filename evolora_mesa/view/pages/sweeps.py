@@ -19,7 +19,7 @@ from evolora_mesa.view.charts.cells import cells_chart, cells_height
 from evolora_mesa.view.library import Library, SweepEntry
 from evolora_mesa.view.pages.runs import changed_at
 from evolora_mesa.view.panels.card import Card, Empty
-from evolora_mesa.view.polling import unless_same, use_polled
+from evolora_mesa.view.polling import Seen, unless_same, use_polled
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.table import Column, Row, Table, Tone
 from evolora_mesa.view.theme import theme_of
@@ -44,7 +44,7 @@ _METER: Final = "height: 8px; border-radius: 4px; background: var(--faint); over
 def SweepsPage(session: Session) -> None:
     """All sweeps below the folder of sweeps, and one of them opened."""
     library = solara.use_memo(lambda: Library(session.runs_folder, session.sweeps_folder), [])
-    seen = use_polled(lambda before: unless_same(library.sweeps(), before), "sweeps")
+    seen: Seen[tuple[SweepEntry, ...]] = use_polled(lambda before: unless_same(library.sweeps(), before), "sweeps")
     opened, open_sweep = solara.use_state("")
     entries = seen.value or ()
     with solara.Div(classes=["ev-panels"]):

@@ -111,6 +111,7 @@ def test_a_name_beyond_the_encoding_is_escaped() -> None:
     assert "not empty (\\xfc\\u20ac)" in done.stderr
 
 
+@pytest.mark.slow
 @posix
 def test_a_table_that_cannot_be_shown_is_saved_all_the_same() -> None:
     arguments = ["baselines", "--config=smoke", "--seeds=1", "--episodes=1", "--arms=frozen", "--out=here"]

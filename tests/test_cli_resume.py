@@ -139,6 +139,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_end(unbroken: Pa
     assert is_the_same_run(folder, unbroken)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_asked_to_end_goes_on_to_the_same_end(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = [*_WORLD, "--set", "record.checkpoint_every=0", "--out", str(folder)]

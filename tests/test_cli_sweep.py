@@ -77,6 +77,7 @@ def times_begun(folder: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT key, begun FROM runs"))
 
 
+@pytest.mark.slow
 def test_one_bad_cell_of_twenty_costs_its_own_run_only_and_the_command_that_is_told_runs_it_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +155,7 @@ def test_how_much_it_is_is_told_before_a_pilot_that_may_hang(
     assert capfd.readouterr().out == "fragile: 2 cells x 2 seeds = 4 runs of 5 generations\n"
 
 
+@pytest.mark.slow
 def test_a_long_sweep_wants_a_yes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = spec_file(tmp_path, {**FRAGILE, "factors": {"grief": [""]}}, seeds=201)
     assert main(["sweep", spec]) == 2
@@ -178,6 +180,7 @@ def test_a_mistake_in_the_command_is_told_in_one_line(
     assert said in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_command_wins_over_the_spec(tmp_path: Path) -> None:
     sleepy = {**FRAGILE, "factors": {"grief": ["sleep"]}, "seeds": 1, "limits": {"seconds": 600.0}}
     sleepy["set"] = {"trace": str(tmp_path / "trace")}

@@ -201,6 +201,7 @@ def test_a_signal_ends_a_tuning_in_order(
     assert last.endswith("--out out --fresh 3")  # one of the five was the pilot
 
 
+@pytest.mark.slow
 def test_runs_are_lived_in_processes_of_their_own(tmp_path: Path) -> None:
     spec = spec_file(tmp_path, **SHORT, seeds=1)
     assert main(["tune", spec, "--out", "out", "--trials", "2", "--fresh", "2", "--workers", "2", "--quiet"]) == 0

@@ -153,6 +153,7 @@ def test_on_a_fixed_roster_nobody_dies_of_debt(petri: HostService, settings: Set
     assert len(live(tiny_world(petri, **settings, **FIXED), 2).agents) == 4
 
 
+@pytest.mark.slow
 def test_on_a_fixed_roster_there_are_no_copies_and_no_elites_come_back(petri: HostService) -> None:
     eager: Settings = {"reproduction.merging": False, "reproduction.maturity": 2, "archive.evidence": 4.0}
     eager["population.minimum"] = 16  # so that elites are wanted all the time

@@ -63,6 +63,7 @@ def test_no_slot_and_no_energy_is_lost(eager: EcologyModel) -> None:
     assert eager.ledger.total() == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_evolution(petri: HostService, eager: EcologyModel) -> None:
     again = live(eager_world(petri), 30)
     assert json.dumps(history(again)) == json.dumps(history(eager))
@@ -86,6 +87,7 @@ def test_without_the_gate_every_child_stays(petri: HostService, eager: EcologyMo
     assert any(row["reason"] == "futile" for row in gates(eager))  # which the gate would have stopped
 
 
+@pytest.mark.slow
 def test_without_the_archive_no_elite_comes_back_or_gives_a_child(petri: HostService) -> None:
     settings = {"economy.ticket": 1.6, "archive.parents": 1.0}
     kept = live(eager_world(petri, **settings), 24)

@@ -33,6 +33,7 @@ def _digest(model: DigitalOrganisms) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in facts)).hexdigest()
 
 
+@pytest.mark.slow
 def test_one_replicator_fills_the_world_with_copies_of_itself_if_nothing_mutates():
     model = _run(80, **_NO_MUTATION)
     assert model.alive.all()

@@ -84,6 +84,7 @@ def test_a_child_that_is_worse_one_depth_shallower_fails() -> None:
     assert found.count("panel_failed") >= 30
 
 
+@pytest.mark.slow
 def test_a_copy_is_futile() -> None:
     chances = dict.fromkeys(range(7), (0.6, 0.6))
     found = fates(chances, parents=1)
@@ -91,6 +92,7 @@ def test_a_copy_is_futile() -> None:
     assert found.count("futile") >= 20
 
 
+@pytest.mark.slow
 def test_the_better_parent_is_the_one_to_beat() -> None:
     """The second parent has .8 in both homes: a child as good as that gains nothing, whatever the first has."""
     chances = {1: (0.8, 0.4, 0.8), 2: (0.8, 0.4, 0.8), 5: (0.8, 0.4, 0.8), **dict.fromkeys((0, 3, 4, 6), (0.3,) * 3)}

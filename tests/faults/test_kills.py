@@ -113,6 +113,7 @@ def test_a_kill_before_a_run_begins_does_not_spoil_the_folder_that_it_was_given(
     assert not list(folder.glob(".run-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["store.cut:1", "checkpoint.written:1", "finish.adapters:1"])
 def test_a_run_whose_going_on_is_killed_too_goes_on(unbroken: Path, tmp_path: Path, fault: str) -> None:
     folder = tmp_path / "run"
@@ -197,6 +198,7 @@ def test_a_signal_while_files_are_written_ends_the_run_in_order(
     assert ending(folder) == ending(unbroken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "second",
     ["store.filled:3", "checkpoint.file:5", "finish.adapters:1"],

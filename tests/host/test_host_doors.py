@@ -415,6 +415,7 @@ def test_a_copied_service_still_applies_adapters(host_folder: Folders) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.slow
 def test_loading_through_transformers_is_silent_and_puts_its_settings_back(host_folder: Folders) -> None:
     code = (
         "import sys\n"

@@ -167,6 +167,7 @@ def test_the_newest_is_damaged_and_the_one_before_is_taken(
     assert reason.startswith("gen-000002: ") and "\n" not in reason
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_and_no_cut_goes_unnoticed(copied: tuple[EcologyModel, Path]) -> None:
     model, folder = copied
     draw = random.Random(5)

@@ -172,6 +172,7 @@ def test_every_invariant_is_told_by_its_name(petri: HostService, tmp_path: Path)
             assert invariant in {finding.invariant for finding in check(store)}
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_or_hurts_nobody(petri: HostService, tmp_path: Path) -> None:
     path = tmp_path / "run.sqlite"
     names = (*TABLES, "generations", "phylogeny")

@@ -215,6 +215,7 @@ def test_a_locked_disk_is_noticed_before_anything_is_made(tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of a process")
 def test_a_full_disk_is_told_as_what_it_is_and_keeps_what_was_written(tmp_path: Path) -> None:
     code = (

@@ -205,6 +205,7 @@ def test_a_run_cut_there_is_the_unbroken_run(story: Story, wanted: tuple[str, ..
     assert story.differences(again) == []
 
 
+@pytest.mark.slow
 def test_a_run_cut_after_every_generation_is_the_unbroken_run(story: Story) -> None:
     model = story.put_back(5)
     for _ in range(20):

@@ -538,6 +538,7 @@ def test_numbers_of_colonies_are_never_used_again(petri: HostService, monkeypatc
     assert numbers == list(range(1, 1 + len(numbers))) and len(numbers) > 1
 
 
+@pytest.mark.slow
 def test_a_world_with_colonies_put_back_goes_on_bit_for_bit(
     petri: HostService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

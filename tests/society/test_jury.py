@@ -227,6 +227,7 @@ def test_settings_name_only_what_an_answer_can_be_judged_by(petri: HostService) 
 # ---------------------------------------------------------------- going on
 
 
+@pytest.mark.slow
 def test_a_world_that_goes_on_is_the_one_that_never_stopped(petri: HostService, tmp_path: Path) -> None:
     book = ratings(tmp_path / "ratings.jsonl", 5, generation=1)
     settings = {**ON, "society.judge.every": 2}

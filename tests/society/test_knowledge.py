@@ -134,6 +134,7 @@ def test_where_beginnings_are_asked_for_it_is_the_one_that_all_answers_share(
     assert model.tally.hints_read == 64 and model.tally.succeeded > 32
 
 
+@pytest.mark.slow
 def test_cached_beginnings_raise_success_by_themselves(petri: HostService) -> None:
     settings = {"population.episodes": 16, "plasticity.rule": "none"}
     right = []

@@ -261,6 +261,7 @@ def test_factors_do_not_stay_behind_in_a_slot(petri: HostService) -> None:
 # ---------------------------------------------------------------- on record
 
 
+@pytest.mark.slow
 def test_a_world_with_skill_factors_goes_on_after_a_break_as_it_would_have(petri: HostService) -> None:
     model = live(eager_world(petri, **ON, **{"population.initial": 4, "reproduction.maturity": 2}), 4)
     plain, tensors = split(state_of(model))

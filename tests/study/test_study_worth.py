@@ -111,6 +111,7 @@ def test_without_routes_fewer_answers_are_asked(world: EcologyModel) -> None:
     assert part.answers == 4 * 4 * len(world.agents) < whole.answers
 
 
+@pytest.mark.slow
 def test_measuring_changes_nothing(petri: HostService, small_world: WorldConfig) -> None:
     plain, watched = (grown(petri, small_world, 3) for _ in range(2))
     worth(watched, "test", **QUICK)
@@ -146,6 +147,7 @@ def test_inside_a_generation_the_test_pool_is_locked(world: EcologyModel) -> Non
         worth(world, "test", **QUICK)
 
 
+@pytest.mark.slow
 def test_a_moved_world_is_measured_by_what_is_paid_now(petri: HostService, small_world: WorldConfig) -> None:
     model = grown(petri, small_world, 9, **{"seasons.shift_every": 8})
     slots = [BARE, *(organelle.slot for organelle in model.organelles())]

@@ -51,7 +51,8 @@ class Comparison:
     from_evolora: bool
 
     def runs(self, column: Column, size: str) -> list[Outcome]:
-        """Runs of a column at a size, by seed."""
+        """Runs of a column at a size, by seed; Evolora has one size, which is beside both."""
+        size = "full" if column.model == EVOLORA else size
         mine = [one for one in self.outcomes if (one.column, one.size) == (column.name, size)]
         return sorted(mine, key=lambda one: one.seed)
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from evolora_mesa.alife.compare.cells import Cell, Span, cell_of, class_of, dominance
-from evolora_mesa.alife.compare.columns import INTERVENTIONS, Column
+from evolora_mesa.alife.compare.columns import EVOLORA, INTERVENTIONS, Column
 from evolora_mesa.alife.compare.crew import Comparison
 from evolora_mesa.alife.metrics import METRICS
 from evolora_mesa.record.report.document import Table
@@ -90,7 +90,7 @@ def cost_table(found: Comparison) -> Table:
         for column in shown(found):
             runs = found.runs(column, size)
             well = [run for run in runs if not run.error]
-            if not runs:
+            if not runs or (column.model == EVOLORA and size == "full"):
                 continue
             counts = (len(runs), len(runs) - len(well), sum(run.extinct for run in well))
             figures = [

@@ -35,7 +35,7 @@ def skills_chart(skills: Sequence[Skill], families: Sequence[str], theme: Theme)
     return {
         **frame(theme),
         "grid": {"left": 12, "right": 20, "top": 12, "bottom": 30, "containLabel": True},
-        "xAxis": axis(theme, "success", "recent share, 95 % interval", across=True, min=0, max=1, interval=0.25)
+        "xAxis": axis(theme, "success", "share of answers, 95 % interval", across=True, min=0, max=1, interval=0.25)
         | {"splitLine": {"show": True, "lineStyle": {"color": theme.faint}}},
         "yAxis": categories(theme, "", names),
         "series": [

@@ -167,6 +167,7 @@ def test_leaving_the_engine_ends_what_runs(tmp_path: Path) -> None:
     wait_for_death(process)
 
 
+@pytest.mark.slow
 def test_when_what_started_the_workers_dies_they_die_and_are_begun_again(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     with LocalEngine(2, Limits(attempts=2)) as engine:
@@ -199,6 +200,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 def test_workers_die_with_their_supervisor(tmp_path: Path) -> None:
     script, trace = tmp_path / "script.py", tmp_path / "trace"

@@ -4,6 +4,7 @@
   python3 go.py demo              a small ecology on the shipped host, explained
   python3 go.py test [PYTEST...]  the tests (marker `slow` only with CI=true or -m slow; CI=true installs Ray for them)
   python3 go.py setup             set up without running anything
+  python3 go.py app               the world in your browser
   python3 go.py COMMAND [...]     any other command of `evolora`, for example: run ecology, doctor, --version
 
 Set-up happens at the first call and when pyproject.toml changes; pip's own environment variables apply.
@@ -205,7 +206,7 @@ def install(found, lock):
     STAMP.write_text(UNFINISHED, encoding="utf-8")
     if not found["torch"]:
         announce_cuda()
-    say("Installing Evolora-Mesa and what it needs (once; about 1 GB on disk).")
+    say("Installing Evolora-Mesa and what it needs (once; about 2 GB on disk).")
     code, lines = run_quietly(pip("install", "--progress-bar", "off", "-e", f".[{','.join(stamp['extras'])}]"), lock)
     if code:
         raise Trouble(

@@ -56,7 +56,12 @@ def test_colonies_need_members_that_answer_as_they_are(petri: HostService) -> No
     with pytest.raises(ConfigError, match="perturbed stand-ins"):
         tiny_world(
             petri,
-            **{"society.colonies.enabled": True, "plasticity.rule": "evolution_strategy", "plasticity.pairs": 2},
+            **{
+                "society.colonies.enabled": True,
+                "society.colonies.episodes": 2,
+                "plasticity.rule": "evolution_strategy",
+                "plasticity.pairs": 2,
+            },
         )
 
 

@@ -17,9 +17,11 @@ import solara
 import solara.lab
 
 from evolora_mesa.config import WorldConfig
+from evolora_mesa.view.controls import Notices, Transport
 from evolora_mesa.view.opening import Opening
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.theme import theme_of
+from evolora_mesa.view.together import use_together
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
@@ -36,7 +38,7 @@ class Place(NamedTuple):
 
     path: str
     label: str
-    alive: bool = True  # the world that lives is on it, so keys are its keys
+    alive: bool = True  # the world that lives is on it, so are its buttons, and keys are its keys
 
     def draw(self, session: Session) -> reacton.core.Element:
         """The page. It is imported when it is first looked at: the world should not wait for the others."""
@@ -154,13 +156,16 @@ def Senses(session: Session, alive: bool) -> None:
 
 @solara.component
 def Frame(session: Session, here: str, go: Callable[[str], None], children: list[reacton.core.Element]) -> None:
-    """Name, navigation, colours and keys around a page.
+    """Name, navigation, colours and keys around a page, and what every page of the living world has.
+
+    Its buttons are here and not on the pages: a click on one that goes with its page would be lost.
 
     Args:
         here: path of the page that is shown.
         go: called with the path of another one.
     """
-    dark = session.dark.value
+    use_together(session.together)
+    dark, alive = session.dark.value, any(place.alive and place.path == here for place in PLACES)
 
     def colour_widgets() -> None:
         solara.lab.theme.dark = dark
@@ -169,7 +174,7 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
     solara.Style(_STYLE)
     solara.Style(f".ev, .v-application {{ {theme_of(dark).variables()} }}")
     with solara.Div(classes=["ev"]):
-        Senses(session, alive=any(place.alive and place.path == here for place in PLACES))
+        Senses(session, alive)
         with v.Html(tag="header", class_="ev-head"):
             v.Html(tag="span", children=["Evolora-Mesa"], class_="ev-brand")
             for place in PLACES:
@@ -187,4 +192,8 @@ def Frame(session: Session, here: str, go: Callable[[str], None], children: list
                 attributes={"aria-label": "light colours" if dark else "dark colours"},
                 on_click=lambda: session.dark.set(not dark),
             )
-        v.Html(tag="main", class_="ev-body", children=children)
+        with v.Html(tag="main", class_="ev-body"):
+            if alive:
+                Transport(session)
+                Notices(session)
+            solara.Div(children=children).key("page")

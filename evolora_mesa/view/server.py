@@ -176,6 +176,7 @@ def _settle(settings: Any) -> None:
     from evolora_mesa.view.app import stay_quiet
 
     stay_quiet()
+    os.environ.setdefault("REACTON_FAST", "1")  # walks past what did not change: a drawing costs a third
     settings.main.mode = "production"
     settings.kernel.cull_timeout = _LOST_TAB
     settings.kernel.max_count = _MOST_SOCKETS

@@ -15,6 +15,7 @@ from evolora_mesa.configfile import load_config, shipped_configs
 from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.parameters import Value
 from evolora_mesa.view.stage import Stage, Status
+from evolora_mesa.view.together import Together
 
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
@@ -56,6 +57,7 @@ class Session:
         base: name of the config that the next world starts from.
         changes: settings over it, by dotted name.
         pace: most generations per second; `None` without limit.
+        together: the pages that draw from here, so that a picture is drawn in one pass.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Session:
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
         self._over = False  # the tab is gone
         self.shown, self._drawn = 0, threading.Event()
+        self.together = Together()
         self._watched = False  # somebody says what is drawn
         stage = _stage_of(settings) if model is None else _stage_with(model)
         self.stage: solara.Reactive[WorldStage] = solara.Reactive(stage, equals=operator.is_)
@@ -169,7 +172,8 @@ class Session:
         """A stage has changed: show it as soon as the browser has drawn what was shown last."""
         if self._watched:
             self._drawn.wait(_LONGEST_BLINK)
-        with self._looking:  # else the old stage, late, would have its last word after the new one's first
+        # Else the old stage, late, would have its last word after the new one's first.
+        with self._looking, self.together():
             self._show(stage)
 
     def _show(self, stage: WorldStage) -> None:

@@ -86,3 +86,30 @@ def test_the_file_for_solaras_own_command_has_the_same_pages() -> None:
     assert module.routes is app.routes
     assert [route.path for route in module.routes] == [place.path for place in PLACES]
     assert solara.server.settings.telemetry.mixpanel_enable is False
+
+
+def test_buttons_of_the_world_stay_while_its_pages_change(opened: Any) -> None:
+    session = opened(load_config("smoke"))
+    _, tree = solara.render(EcologyApp(session), handle_error=False)
+
+    def steps() -> list[Any]:
+        return [button for button in tree.find(vw.Btn).widgets if "Step" in button.children]
+
+    (step,) = steps()
+    for label in ("Talk", "Lineage", "World"):
+        click(tree, label)
+        assert steps() == [step], f"a click would be lost on the way to {label}"
+    click(tree, "Runs")
+    assert steps() == []
+    tree.close()
+
+
+def test_a_picture_is_drawn_in_one_pass(opened: Any) -> None:
+    session = opened(load_config("smoke"))
+    _, tree = solara.render(EcologyApp(session), handle_error=False)
+    passes = tree.render_count
+    session.press("right")
+    wait_for(lambda: session.picture.value.tick == 1 and tree.render_count > passes)
+    session.stage.value.ask(lambda model: None).result(LONGEST_WAIT)
+    assert tree.render_count == passes + 1
+    tree.close()

@@ -44,7 +44,7 @@ def test_a_world_that_lives_is_drawn_and_followed(opened: Any, draw: Any) -> Non
     page = draw(LineagePage(session))
     page.reads("alive 4")
     assert ends_at(page) == 0
-    page.click("Step")
+    session.press("right")
     wait_for(lambda: ends_at(page) == 1, "the first generation")
     widget, option = page.chart()
     assert option["yAxis"]["max"] == 8

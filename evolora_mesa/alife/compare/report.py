@@ -19,8 +19,8 @@ __all__ = ["RULES", "report_of"]
 RULES: Final = (
     "No ranking: raw values are of different components, populations and times. What may be compared is each column's "
     "effect against its own shadows, its class of dynamics, and what an intervention does.",
-    "Shadows: the births and deaths of a run are replayed with parents and victims drawn by lot. They ignore kinds: "
-    "of HostSymbiont, a symbiont's parent in a shadow may be a host.",
+    "Shadows: the births and deaths of a run are replayed with parents and victims drawn by lot. Sorts "
+    "that a log keeps apart (hosts and symbionts, sheep and wolves) are replayed apart.",
     "Verdict: above or below drift only if Cliff's delta leaves 0 out over the seeds, the median lies outside of 95 % "
     "of all shadows, and differs from their mean by more than a quarter. A delta of 1 alone can be a trifle.",
     "Imposed or evolved: the nine tasks of DigitalOrganisms and Evolora's grid are given by us. Covering them is "

@@ -12,7 +12,6 @@ import solara
 from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.chart import Chart, Click
 from evolora_mesa.view.charts.lineage import family_tree, height_of, told
-from evolora_mesa.view.controls import Notices, Transport
 from evolora_mesa.view.lineage import Family, Moment, family_of, lay_out, moment
 from evolora_mesa.view.panels.card import Empty
 from evolora_mesa.view.session import Session
@@ -42,8 +41,6 @@ def LineagePage(session: Session) -> None:
     """The family tree of the world that is shown."""
     family = _use_family(session.stage.value)
     with solara.Div():
-        Transport(session)
-        Notices(session)
         if family is None:
             Empty(_NOBODY if session.status.value == "failed" else _LOADING)
         else:

@@ -12,7 +12,6 @@ import solara
 import solara.lab
 
 from evolora_mesa.tasks import Task
-from evolora_mesa.view.controls import Notices, Transport
 from evolora_mesa.view.panels.card import Empty
 from evolora_mesa.view.session import Session
 from evolora_mesa.view.stage import in_one_line
@@ -43,8 +42,6 @@ def TalkPage(session: Session) -> None:
     stage, status = session.stage.value, session.status.value
     with solara.Div():
         solara.Style(_STYLE)
-        Transport(session)
-        Notices(session)
         if stage.picture is None:
             Empty(_NOBODY if status == "failed" else _LOADING)
         else:

@@ -6,7 +6,6 @@ from typing import Final
 
 import solara
 
-from evolora_mesa.view.controls import Notices, Transport
 from evolora_mesa.view.controls_form import Settings
 from evolora_mesa.view.panels.archive import ArchivePanel
 from evolora_mesa.view.panels.events import EventsPanel
@@ -33,11 +32,8 @@ def WorldPage(session: Session) -> None:
     """Settings of the next world on the left, the one that is there on the right."""
     with solara.Div(classes=["ev-world"]):
         Settings(session)
-        with solara.Div(classes=["ev-main-column"]):
-            Transport(session)
-            Notices(session)
-            with solara.Div(classes=["ev-panels"]):
-                for width, panels in _COLUMNS:
-                    with solara.Div(classes=["ev-column", f"ev-w{width}"]):
-                        for panel in panels:
-                            panel(session)
+        with solara.Div(classes=["ev-panels"]):
+            for width, panels in _COLUMNS:
+                with solara.Div(classes=["ev-column", f"ev-w{width}"]):
+                    for panel in panels:
+                        panel(session)

@@ -90,7 +90,7 @@ class Visit:
         return int(found[1]) if found else -1
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, no other test of this thread can have an event loop
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
         # --no-sandbox: in a container root may not make one, and the page is our own.

@@ -43,6 +43,7 @@ def test_a_world_is_stepped_played_paused_and_reset(browser: Any, server: Server
         assert visit.wrong == []
 
 
+@pytest.mark.slow
 def test_keys_are_left_alone_while_somebody_types(browser: Any, server: Server) -> None:
     with Visit(browser, server.address) as visit:
         visit.reads("generation 0")
@@ -55,6 +56,7 @@ def test_keys_are_left_alone_while_somebody_types(browser: Any, server: Server) 
         assert visit.generation() == 0
 
 
+@pytest.mark.slow
 def test_a_setting_that_cannot_be_is_told_and_the_world_stays(browser: Any, server: Server) -> None:
     with Visit(browser, server.address) as visit:
         visit.reads("generation 0")
@@ -85,6 +87,7 @@ def test_every_page_opens_by_its_address_and_the_world_goes_on(browser: Any, ser
         visit.page.locator(".ev-head .ev-here", has_text="Lineage").wait_for()
 
 
+@pytest.mark.slow
 def test_dark_colours_are_kept_by_the_browser(browser: Any, server: Server) -> None:
     with Visit(browser, server.address, scheme="dark") as visit:
         visit.reads("generation 0")

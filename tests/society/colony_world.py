@@ -23,7 +23,6 @@ from evolora_mesa.workload import Grades
 QUIET = {
     "society.colonies.enabled": True,
     "society.colonies.episodes": 2,
-    "society.colonies.window": 8,
     "society.colonies.probe_every": 0,
     "society.colonies.most": 1,
     "society.colonies.most_trials": 1,

@@ -176,6 +176,7 @@ def test_ctrl_c_ends_after_the_generation_with_files_and_summary() -> None:
     assert Path("here/adapters/organelles.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_run_without_noise() -> None:
     arguments = command("run", "smoke", "--generations", "1000000", "--out", "here")
     with subprocess.Popen(

@@ -9,7 +9,6 @@ import pytest
 from made_run import make_run
 
 from evolora_mesa.cli import main
-from evolora_mesa.record.report import writing
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +60,7 @@ def test_markdown_and_json_are_printed_and_nothing_is_written(capsys: pytest.Cap
 
 def test_the_browser_gets_the_file(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(writing.webbrowser, "open", lambda where: shown.append(where) or True)
+    monkeypatch.setattr("webbrowser.open", lambda where: shown.append(where) or True)
     assert main(["report", "one", "--no-host", "--open"]) == 0
     assert shown == [Path("one/report/report.html").resolve().as_uri()]
 

@@ -158,6 +158,7 @@ def test_a_run_that_is_asked_to_end_goes_on_to_the_same_end(unbroken: Path, tmp_
     assert digest(folder) == digest(unbroken)
 
 
+@pytest.mark.slow
 def test_a_run_is_made_longer_in_steps(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert main([*_WORLD, "--generations", "3", "--out", str(folder)]) == 0

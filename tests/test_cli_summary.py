@@ -11,7 +11,6 @@ import pytest
 from made_sweep import done, failed, rows_of, spec_of, write_sweep
 
 from evolora_mesa.cli import main
-from evolora_mesa.record.report import writing
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +52,7 @@ def test_everything_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_the_page_is_made_anew_and_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(writing.webbrowser, "open", lambda address: shown.append(address) or True)
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or True)
     for _ in range(2):
         assert main(["summary", "swept", "--open"]) == 0
         assert capsys.readouterr() == ("Written to swept/report.html\n", "")

@@ -85,6 +85,7 @@ def test_the_global_generators_have_no_say(petri: HostService) -> None:
     assert history(model) == alone
 
 
+@pytest.mark.slow
 def test_the_hash_seed_of_python_has_no_say() -> None:
     def story(hash_seed: str) -> object:
         environment = {

@@ -74,6 +74,7 @@ def test_the_same_seed_is_the_same_evolution(petri: HostService, eager: EcologyM
 # ---------------------------------------------------------------- each mechanism switched off
 
 
+@pytest.mark.slow
 def test_without_merging_nobody_merges(petri: HostService) -> None:
     model = live(eager_world(petri, **{"reproduction.merging": False}), 16)
     assert sum(figures(model, "births")) > 0

@@ -67,6 +67,7 @@ def test_values_that_lean_on_their_neighbours_raise_the_false_alarms_and_blocks_
     assert single > 0.1  # found: 15 %
 
 
+@pytest.mark.slow
 def test_a_rise_is_not_taken_for_a_plateau() -> None:
     assert 1 - share_rising(0.0, 0.1) <= 0.3  # found: a quarter at a tenth of the spread per step
     assert 1 - share_rising(0.0, 0.15) <= 0.05

@@ -72,6 +72,7 @@ def test_a_child_that_is_worse_elsewhere_is_confined() -> None:
     assert found.count("confined") >= 34
 
 
+@pytest.mark.slow
 def test_a_child_that_has_lost_one_parents_skill_fails_although_it_gains_on_the_union() -> None:
     lost = {**union(0.95), 5: (0.5, 0.25, 0.8)}
     found = fates(lost)

@@ -150,6 +150,7 @@ def test_training_reads_only_live_tasks_and_the_test_pool_comes_last(
         assert pools[-8:] == [Pool.SELECT] * 4 + [Pool.TEST] * 4, arm
 
 
+@pytest.mark.slow
 def test_on_random_weights_nothing_works_and_nothing_claims_to(
     random_petri: HostService, small_world: WorldConfig
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from evolora_mesa.host import HostService
+
+os.environ["REACTON_FAST"] = "1"  # as the app's server draws: a part whose arguments stay equal is not drawn anew
 
 pytest.importorskip("solara", reason="solara is not installed (the extra app has it)")
 

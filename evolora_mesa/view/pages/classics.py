@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import reacton.ipyvuetify as v
 import solara
 
 from evolora_mesa.alife import MODELS
@@ -12,6 +13,7 @@ from evolora_mesa.view.chart import Chart
 from evolora_mesa.view.classic import ClassicPicture, ClassicStage, ground_chart, ground_height, series_charts, stage_of
 from evolora_mesa.view.panels.card import Card, Empty
 from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import Status
 from evolora_mesa.view.theme import theme_of
 
 __all__ = ["ClassicsPage"]
@@ -38,8 +40,10 @@ def ClassicsPage(session: Session) -> None:
     _use_listener(stage)
     with solara.Div(classes=["ev-panels"]):
         with solara.Div(classes=["ev-w12"]), Card("Classic models", note=_ABOUT[name]), solara.Div(style=_ROW):
-            solara.Select("Model", value=name, values=list(MODELS), on_value=choose, dense=True)
-            _Buttons(stage, lambda: begin(number + 1))
+            _Buttons(stage, stage.status, lambda: begin(number + 1))
+            solara.Select(
+                "Model", value=name, values=list(MODELS), on_value=choose, dense=True, style="flex: 0 1 240px;"
+            )
             solara.Text(_state(stage, number), classes=["ev-soft"])
         picture = stage.picture
         if stage.message:
@@ -55,19 +59,19 @@ def ClassicsPage(session: Session) -> None:
 
 
 @solara.component
-def _Buttons(stage: ClassicStage, again: Callable[[], None]) -> None:
-    """As those of the world."""
-    playing = stage.status == "playing"
-    idle = stage.status not in ("playing", "paused")
-    solara.Button(
-        "Pause" if playing else "Play",
-        icon_name="mdi-pause" if playing else "mdi-play",
-        classes=["ev-main"],
-        disabled=idle,
-        on_click=stage.pause if playing else stage.play,
-    )
-    solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
-    solara.Button("Reset", icon_name="mdi-restart", on_click=again)
+def _Buttons(stage: ClassicStage, status: Status, again: Callable[[], None]) -> None:
+    """As those of the world; ``status`` is given, for a stage is the same one whatever it does."""
+    playing, idle = status == "playing", status not in ("playing", "paused")
+    with v.Html(tag="span", class_="ev-buttons"):
+        solara.Button(
+            "Pause" if playing else "Play",
+            icon_name="mdi-pause" if playing else "mdi-play",
+            classes=["ev-main"],
+            disabled=idle,
+            on_click=stage.pause if playing else stage.play,
+        )
+        solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
+        solara.Button("Reset", icon_name="mdi-restart", on_click=again)
 
 
 @solara.component

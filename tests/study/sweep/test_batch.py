@@ -141,6 +141,7 @@ def test_a_run_that_raises_is_told_of_at_the_end_with_the_rows_of_the_others(pro
     assert 'raise ValueError("a bad day' in failure["traceback"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_processes_end_with_the_one_that_asked_for_them(tmp_path):
     trace = tmp_path / "pid"

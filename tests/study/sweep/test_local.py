@@ -158,6 +158,7 @@ def test_a_run_that_eats_memory_fails_of_that(tmp_path: Path) -> None:
         assert sole(engine, odd_job("Counter"), tmp_path / "runs").failure is None
 
 
+@pytest.mark.slow
 def test_leaving_the_engine_ends_what_runs(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     with LocalEngine(1) as engine:

@@ -206,6 +206,7 @@ def test_results_that_are_older_than_the_records_are_told(
     assert "adapters/ and phylogeny.csv are of generation 6, " in told(capsys, name, str(run), *options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_another_process_follows_a_run_to_its_end(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}

@@ -124,6 +124,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_end(
 SOME_SLOW = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SOME_SLOW)
 def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_end(unbroken: Path, tmp_path: Path, seed: int) -> None:
     folder, draw = tmp_path / "run", random.Random(seed)

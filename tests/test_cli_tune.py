@@ -257,6 +257,7 @@ def test_settings_that_fail_are_passed_over_and_the_exit_code_says_so(
     assert "the search has found nothing" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_world_is_tuned_on_select_and_judged_on_test(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = spec_file(tmp_path, WORLD)

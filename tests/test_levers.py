@@ -266,6 +266,7 @@ def test_elites_are_no_parents_on_a_fixed_roster(petri: HostService) -> None:
     assert [999 in trial.parents for trial in model.gatehouse.trials] == [False, False]
 
 
+@pytest.mark.slow
 def test_merges_happen_on_a_fixed_roster_by_themselves_and_it_goes_on_after_a_stop(
     petri: HostService, tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_checkpoints_of_a_newer_schema_are_refused_and_left_alone(
     assert contents(run) == before
 
 
+@pytest.mark.slow
 def test_a_torn_log_and_a_clock_that_went_back_lead_to_the_same_end(unbroken: Path, tmp_path: Path) -> None:
     """Checkpoints go by their generation, and the lock by who holds it."""
     folder = tmp_path / "run"

@@ -534,6 +534,7 @@ def test_a_world_full_of_colonies_breaks_no_invariant_and_its_energy_sums_to_zer
     assert kinds >= {kind for kind in EVENT_KINDS if kind.startswith("colony")} - {"colony_left"}
 
 
+@pytest.mark.slow
 def test_numbers_of_colonies_are_never_used_again(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
     decide_by_date(monkeypatch)
     model, numbers = busy_world(petri), []

@@ -21,6 +21,7 @@ def table(petri: HostService, small_world: WorldConfig) -> MergeTable:
     return merge_pairs(petri, small_world, seeds=[0, 1], episodes=256, per_cell_gate=8, per_cell_test=16)
 
 
+@pytest.mark.slow
 def test_every_recipe_makes_a_child_of_the_one_pair_there_is(table: MergeTable) -> None:
     wanted = {f"{PICKED}, rank 4", f"{PICKED}, rank 8", NAIVE, *(recipe.name for recipe in RECIPES)}
     assert set(table.recipes) == wanted

@@ -170,7 +170,7 @@ def ensure_ready():
     except OSError as error:
         raise Trouble(
             f"cannot set up {VENV} ({error}). Use a copy of the project in a folder that you may write to, "
-            "on a disk with 2 GB free."
+            "on a disk with 3 GB free."
         ) from error
 
 
@@ -206,7 +206,7 @@ def install(found, lock):
     STAMP.write_text(UNFINISHED, encoding="utf-8")
     if not found["torch"]:
         announce_cuda()
-    say("Installing Evolora-Mesa and what it needs (once; about 2 GB on disk).")
+    say("Installing Evolora-Mesa and what it needs (once; about 2.5 GB on disk).")
     code, lines = run_quietly(pip("install", "--progress-bar", "off", "-e", f".[{','.join(stamp['extras'])}]"), lock)
     if code:
         raise Trouble(

@@ -556,7 +556,7 @@ def loads_or_refuses(path: Path, overrides: object = ()) -> None:
 @given(
     data=st.binary(max_size=200) | st.text(alphabet=":-[]{},#&*!|>'\"%@`?\\ \n\tae01.~U", max_size=80).map(str.encode)
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_garbage_raises_nothing_but_a_config_error(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "garbage.yaml"
     path.write_bytes(data)
@@ -564,7 +564,7 @@ def test_garbage_raises_nothing_but_a_config_error(data, tmp_path_factory):
 
 
 @given(tree=st.dictionaries(NAMES, TREES, min_size=1, max_size=4), value=st.text(max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_tree_of_values_raises_nothing_but_a_config_error(tree, value, tmp_path_factory):
     nested: dict[str, object] = {}
     for name, inner in tree.items():

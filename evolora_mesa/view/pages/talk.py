@@ -83,7 +83,7 @@ def _ask(stage: WorldStage, question: Callable[[EcologyModel], Answer]) -> _Hear
     """Wait for the world to answer. Whatever goes wrong there is told, and the page goes on."""
     try:
         return _Heard(stage.ask(question).result())
-    except Exception as error:
+    except Exception as error:  # of a user's family, or of the host: told beside the question
         return _Heard(trouble=in_one_line(error))
 
 

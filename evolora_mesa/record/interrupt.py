@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-__all__ = ["Interrupt", "Leaving", "exit_code", "told"]
+__all__ = ["Interrupt", "Leaving", "exit_code", "leaving_at_once", "told"]
 
 _KILLS = ("SIGTERM", "SIGHUP")
 
@@ -75,6 +76,14 @@ class Interrupt:
             self._tell()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
+
+
+def leaving_at_once() -> contextlib.AbstractContextManager[None]:
+    """While it is entered, those signals end the process on the spot, for one that has nothing to lose yet.
+
+    An exception in the midst of an import can be swallowed, or leave the import's lock behind for ever.
+    """
+    return _handled(("SIGINT", *_KILLS), lambda number, _: os._exit(128 + number))
 
 
 @contextlib.contextmanager

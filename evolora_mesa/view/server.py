@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.metadata
+import logging
 import os
 import secrets
 import socket
 import threading
-import warnings
 import webbrowser
 from typing import TYPE_CHECKING, Any, Final
 
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError
+from evolora_mesa.record.interrupt import leaving_at_once
 from evolora_mesa.view.opening import Opening
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
 
 __all__ = ["application", "check_assets", "check_installed", "listening_socket", "serve"]
@@ -56,33 +58,44 @@ def serve(
         ConfigError: the extra ``app`` is not installed as it has to be.
         RunError: the port is taken.
     """
-    listening = listening_socket(_EVERYWHERE if remote else _LOOPBACK, port)
-    with listening:
-        check_installed()
-        _make_room()
-        _load_ahead(opening)
-        check_assets()
+    # Libraries that load in two threads undo each other's filters, and the first line belongs to the address.
+    logging.captureWarnings(True)
+    with listening_socket(_EVERYWHERE if remote else _LOOPBACK, port) as listening:
         port = listening.getsockname()[1]
         token = (token or secrets.token_urlsafe(24)) if remote else None
+        with leaving_at_once():
+            server = _server(opening, port, token)
         address = f"http://{socket.gethostname() if remote else _LOOPBACK}:{port}/"
         page = "runs" if opening.run else ""
         shown = address + page + (f"?token={token}" if token else "")
-        import uvicorn
-
-        config = uvicorn.Config(
-            application(opening, port=port, token=token),
-            log_level="warning",
-            access_log=False,
-            loop="asyncio",
-            ws_per_message_deflate=False,  # packing pictures would cost the world more than sending them
-            ws_ping_timeout=_LONGEST_SILENCE,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
         print(f"The app is at {shown}  (Ctrl-C ends it)", flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(shown,), name="browser", daemon=True).start()
         server.run([listening])
+
+
+def _server(opening: Opening, port: int, token: str | None) -> uvicorn.Server:
+    """All that takes seconds to load, loaded.
+
+    Raises:
+        ConfigError: the extra ``app`` is not installed as it has to be.
+    """
+    check_installed()
+    _make_room()
+    _load_ahead(opening)
+    check_assets()
+    import uvicorn
+
+    config = uvicorn.Config(
+        application(opening, port=port, token=token),
+        log_level="warning",
+        access_log=False,
+        loop="asyncio",
+        ws_per_message_deflate=False,  # packing pictures would cost the world more than sending them
+        ws_ping_timeout=_LONGEST_SILENCE,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -183,12 +196,6 @@ def _settle(settings: Any) -> None:
     settings.theme.title = "Evolora-Mesa"
     settings.theme.loader = "plain"
     settings.theme.show_banner = False
-    _hush()
-
-
-def _hush() -> None:
-    """Solara warns of cookies for other sites than this; ours are for this one alone."""
-    warnings.filterwarnings("ignore", "Cookies with samesite=none")
 
 
 def _make_room() -> None:
@@ -220,7 +227,5 @@ def _load_ahead(opening: Opening) -> None:
             shared_host(load_config(opening.config))
         except EvoloraError:
             return  # the world says it, on its page
-        finally:
-            _hush()  # what libraries do to the filters while they load undoes what other threads did to them
 
     threading.Thread(target=load, name="load ahead", daemon=True).start()

@@ -74,11 +74,14 @@ def grade_everything(monkeypatch: pytest.MonkeyPatch, right: bool) -> None:
 
 
 def decide_by_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on a trial passes after its first prompts, unless it began in every fourth generation."""
+    """From now on a trial passes after its first prompts, but for those that began in every fourth generation.
+
+    The very first is one of those, so that a colony is refused whatever the world then does.
+    """
 
     def decide(auditions: Sequence[Audition], *_: object) -> list[Verdict]:
         return [
-            Verdict(audition.born % 4 != 3, "accepted") if audition.counts.total else Verdict(None, "low_power")
+            Verdict(audition.born % 4 != 1, "accepted") if audition.counts.total else Verdict(None, "low_power")
             for audition in auditions
         ]
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +84,42 @@ def test_it_tells_nobody_and_forgets_lost_tabs_within_a_minute(served: Any) -> N
 
 def test_every_tab_opens_with_what_the_command_said(served: Any) -> None:
     assert (app.opening.config.name, app.opening.run) == ("smoke", "first")
+
+
+def starting(*python: str) -> subprocess.Popen[str]:
+    """A server that starts, in a process of its own."""
+    command, folder = [sys.executable, *python], Path(__file__).parents[2]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+
+
+def test_the_first_line_is_the_address_whatever_libraries_warn_of() -> None:
+    server = starting("-W", "always", "-m", "evolora_mesa.cli", "app", "smoke", "--port", "0", "--no-open")
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("The app is at http://127.0.0.1:")
+    finally:
+        server.kill()
+        server.communicate()
+
+
+SWALLOWED = """
+import os, signal, time
+from evolora_mesa.cli import main
+from evolora_mesa.view import server
+def load(*_, **__):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    except BaseException:  # as in the callbacks that Python runs in the midst of an import
+        pass
+    os._exit(0)
+server.application = load
+main(["app", "smoke", "--port", "0", "--no-open"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_a_kill_while_libraries_load_is_never_lost() -> None:
+    server = starting("-c", SWALLOWED)
+    assert server.communicate(timeout=120) == ("", None)
+    assert server.returncode == 128 + signal.SIGTERM

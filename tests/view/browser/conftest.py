@@ -37,7 +37,7 @@ class Server:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"http://\S+", line)
-        assert found, f"the app did not start: {line}{self.process.stdout.read()}"
+        assert found, f"the app did not start: {line}{self.close()}"
         self.address = found[0]
         self.port = int(self.address.rpartition(":")[2].partition("/")[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -14,6 +15,12 @@ import torch  # after them: libraries read the variables when they are imported
 from evolora_mesa.host import HostService
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: to look through it in search of garbage takes half a second every time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

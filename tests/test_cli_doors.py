@@ -62,7 +62,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param(
             ">/dev/full",
             "No space left on device",
-            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here"),
+            marks=[
+                pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here"),
+                pytest.mark.slow,
+            ],
         ),
     ],
 )

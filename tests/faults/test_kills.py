@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fault_processes import WORLD, Ended, digest, ending, evolora, start
+from repetitions import repeated
 
 from evolora_mesa.errors import ConfigError
 from evolora_mesa.record.faultpoints import POINTS, VARIABLE, reached
@@ -61,7 +62,13 @@ def test_every_point_has_its_test() -> None:
     assert {*PASSES, "folder.made", "store.cut"} == set(POINTS)
 
 
-@pytest.mark.parametrize("fault", [f"{point}:{(last + 2) // 2}" for point, last in PASSES.items()])
+TYPICAL = ("folder.named", "store.filled", "checkpoint.file", "finish.adapters")
+HALFWAY = {point: f"{point}:{(last + 2) // 2}" for point, last in PASSES.items()}
+
+
+@pytest.mark.parametrize(
+    "fault", [*map(HALFWAY.get, TYPICAL), *repeated(*(HALFWAY[point] for point in PASSES if point not in TYPICAL))]
+)
 def test_a_kill_inside_a_phase_loses_at_most_the_generation_in_flight(
     unbroken: Path, tmp_path: Path, fault: str
 ) -> None:
@@ -101,7 +108,7 @@ def test_a_run_that_is_killed_before_it_has_its_name_is_not_there(unbroken: Path
     assert not list(tmp_path.glob(".run-*"))  # what the dead one left is cleared away
 
 
-@pytest.mark.parametrize("fault", ["folder.made:1", "folder.named:1"])
+@pytest.mark.parametrize("fault", ["folder.made:1", *repeated("folder.named:1")])
 def test_a_kill_before_a_run_begins_does_not_spoil_the_folder_that_it_was_given(tmp_path: Path, fault: str) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -182,9 +189,8 @@ def test_a_run_that_is_killed_again_and_again_at_random_comes_to_its_end(
 @pytest.mark.parametrize(
     ("name", "point"),
     [
-        ("SIGINT", "checkpoint.file:4"),
         ("SIGTERM", "store.filled:3"),
-        pytest.param("SIGHUP", "checkpoint.written:2", marks=pytest.mark.slow),
+        *repeated(("SIGINT", "checkpoint.file:4"), ("SIGHUP", "checkpoint.written:2")),
     ],
 )
 def test_a_signal_while_files_are_written_ends_the_run_in_order(
@@ -199,10 +205,7 @@ def test_a_signal_while_files_are_written_ends_the_run_in_order(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "second",
-    ["store.filled:3", "checkpoint.file:5", "finish.adapters:1"],
-)
+@pytest.mark.parametrize("second", ["checkpoint.file:5", *repeated("store.filled:3", "finish.adapters:1")])
 def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(unbroken: Path, tmp_path: Path, second: str) -> None:
     folder = tmp_path / "run"
     fault = f"store.begun:3:SIGINT,{second}:SIGINT"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from fault_processes import GENERATIONS, WORLD, digest, ending, evolora
+from repetitions import repeated
 from world_fixtures import NOBODY_CAN_PAY, grade_all, lively_world, tiny_world
 
 from evolora_mesa.host import HostService
@@ -142,7 +143,7 @@ WORLDS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", ["nobody can pay", "all fail", "all succeed", *repeated("one alone", "one price")])
 def test_a_world_at_the_edge_goes_on_from_its_checkpoint(
     petri: HostService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from evolora_mesa.host import HostService, Request
 from evolora_mesa.society.policy import NEUTRAL, Bounds, named_cells, parse_policy, policy_chain, policy_prompt
 
-
 LARGEST = sys.float_info.max  # a whole number beyond it is none that a policy can have
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from repetitions import repeated
 from staged import LONGEST_WAIT, wait_for
 
 from evolora_mesa.config import WorldConfig
@@ -161,7 +162,7 @@ def test_a_first_world_that_cannot_be_made_says_why(opened: Any, monkeypatch: py
     assert (session.status.value, session.stage.value.message) == ("failed", "ZeroDivisionError: division by zero")
 
 
-@pytest.mark.parametrize("resets", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("resets", [4, *repeated(100)])
 def test_resets_leave_no_more_than_two_worlds_alive(opened: Any, resets: int) -> None:
     session = opened(tiny())
     ghosts = []

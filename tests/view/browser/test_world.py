@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, Server, Visit
+from repetitions import repeated
 
 SHOTS = os.environ.get("EVOLORA_SCREENSHOTS")  # a folder to keep pictures of the pages in
 
@@ -99,7 +100,7 @@ def test_dark_colours_are_kept_by_the_browser(browser: Any, server: Server) -> N
         visit.button("dark colours").wait_for()
 
 
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", [390, *repeated(1400)])
 def test_nothing_sticks_out_of_the_window(browser: Any, server: Server, width: int) -> None:
     with Visit(browser, server.address, width=width, height=900) as visit:
         visit.reads("generation 0")

@@ -6,6 +6,8 @@ No aliases, anchors or tags, no key twice, bounded size and nesting; ``1e-3`` is
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ __all__ = ["MOST_DIGITS", "MOST_LEVELS", "TreePath", "dump_yaml", "parse_yaml", 
 MOST_DIGITS = 40  # of a whole number
 _MOST_BYTES = 256 * 1024
 MOST_LEVELS = 16  # nesting; our own tree has three
+_REMEMBERED = 32  # texts
 
 TreePath = tuple[str | int, ...]
 
@@ -79,6 +82,12 @@ def dump_yaml(value: object) -> str:
 
 def parse_yaml(text: str, label: str, *, numbered: bool = True) -> tuple[object, dict[TreePath, str]]:
     """The value of one YAML document, and the place of every key and element in it; ``None`` if empty."""
+    value, places = _parsed(text, label, numbered)
+    return copy.deepcopy(value), dict(places)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)  # a sweep founds thousands of worlds on one text, and reading it is slow
+def _parsed(text: str, label: str, numbered: bool) -> tuple[object, dict[TreePath, str]]:
     places: dict[TreePath, str] = {}
     try:
         loader = _Loader(text, label, numbered)

@@ -37,6 +37,7 @@ def test_an_unknown_model_and_a_folder_that_is_no_run_are_one_line(
     assert capsys.readouterr().err.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_recorded_runs_of_one_world_are_seeds_of_one_column(tmp_path: Path) -> None:
     for name, world in (("a", "one"), ("b", "one"), ("c", "other")):
         config = made_config(name=world)

@@ -127,7 +127,8 @@ def test_a_table_that_cannot_be_shown_is_saved_all_the_same() -> None:
 
 
 @posix
-@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_kill_ends_a_run_in_order(name: str) -> None:
     number = signal.Signals[name]
     command = [sys.executable, "-m", "evolora_mesa.cli", "run", "smoke", "--generations", "1000000", "--out", "here"]

@@ -100,6 +100,7 @@ def test_without_the_archive_no_elite_comes_back_or_gives_a_child(petri: HostSer
     assert figures(kept, "population")[-1] > figures(lost, "population")[-1]
 
 
+@pytest.mark.slow
 def test_random_weights_pass_no_gate() -> None:
     noise = HostService.load("petri", device="cpu", tuned=False, random_weights=True)
     model = live(eager_world(noise, **{"economy.ticket": 0.0, "economy.endowment": 50.0}), 16)
@@ -109,6 +110,7 @@ def test_random_weights_pass_no_gate() -> None:
     assert model.archive is not None and model.archive.coverage == 0.0
 
 
+@pytest.mark.slow
 def test_a_world_that_stands_still_is_given_relief(petri: HostService) -> None:
     """Nobody learns and nobody reproduces: the reward cannot rise, so mutation and curiosity are doubled."""
     still = {"plasticity.rule": "none", "reproduction.enabled": False, "diversity.plateau_window": 8}

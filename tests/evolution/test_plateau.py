@@ -61,6 +61,7 @@ def test_a_stationary_series_rarely_looks_rising() -> None:
     assert share_rising(0.0, 0.0) <= 0.05
 
 
+@pytest.mark.slow
 def test_values_that_lean_on_their_neighbours_raise_the_false_alarms_and_blocks_lower_them() -> None:
     blocked, single = share_rising(0.5, 0.0), share_rising(0.5, 0.0, blocks=WINDOW)
     assert blocked <= 0.075  # found: 6 %

@@ -60,6 +60,7 @@ def fates(chances: dict[int, tuple[float, ...]], count: int = 40, parents: int =
     return [fate(trial(parents), np.random.default_rng(seed), chances) for seed in range(count)]
 
 
+@pytest.mark.slow
 def test_a_child_with_the_skills_of_both_parents_passes() -> None:
     reasons = fates(union(0.8))
     assert sum(reason in ("accepted", "confined") for reason in reasons) >= 34

@@ -166,6 +166,7 @@ def test_the_random_host_rides_along_as_an_arm(petri: HostService, small_world: 
     assert control.routed < 0.03 < frozen.routed
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures(petri: HostService, small_world: WorldConfig) -> None:
     options = {"seeds": [5], "episodes": 64, "per_cell_select": 2, "per_cell_test": 4}
     timeless = [

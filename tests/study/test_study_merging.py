@@ -29,6 +29,7 @@ def test_every_recipe_makes_a_child_of_the_one_pair_there_is(table: MergeTable) 
     assert {(row.first, row.second) for row in table.rows} == {("json.repair", "string.ops")}
 
 
+@pytest.mark.slow
 def test_the_parents_are_specialists_and_the_svd_child_holds_both(table: MergeTable) -> None:
     for row in table.rows:
         assert sum(row.own) > sum(row.other) + 0.5

@@ -27,7 +27,9 @@ __all__ = ["Session"]
 
 _REDRAWS = 20.0  # per second, at most
 # A browser that draws slower than the world lives would pile pictures up, lag behind for a minute, and lose its
-# connection. So it gets the next one when it has drawn the last. A hidden page draws nothing: it is not waited for.
+# connection. So it gets the next one when it has drawn the last but one: the one after is on its way meanwhile. A
+# hidden page draws nothing: it is not waited for.
+_ON_THE_WAY = 2  # pictures, at most
 _LONGEST_BLINK = 5.0  # seconds
 
 
@@ -76,7 +78,7 @@ class Session:
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
         self._over = False  # the tab is gone
-        self.shown, self._drawn = 0, threading.Event()
+        self.shown, self._seen, self._drawn = 0, 0, threading.Condition()
         self.together = Together()
         self._watched = False  # somebody says what is drawn
         stage = _stage_of(settings) if model is None else _stage_with(model)
@@ -150,13 +152,15 @@ class Session:
 
     def saw(self, shown: int) -> None:
         """The browser has drawn so many pictures, those included that it skipped."""
-        self._watched = True
-        if shown == self.shown:
-            self._drawn.set()
+        with self._drawn:
+            self._watched, self._seen = True, min(shown, self.shown)
+            self._drawn.notify_all()
 
     def close(self) -> None:
         """The tab is gone: its worlds end."""
-        self._drawn.set()
+        with self._drawn:
+            self._watched = False
+            self._drawn.notify_all()
         with self._lock:
             self._over, coming, self._next = True, self._next, None
         if coming is not None:
@@ -169,12 +173,15 @@ class Session:
         stage.listen(lambda: self._look(stage), _REDRAWS)
 
     def _look(self, stage: WorldStage) -> None:
-        """A stage has changed: show it as soon as the browser has drawn what was shown last."""
-        if self._watched:
-            self._drawn.wait(_LONGEST_BLINK)
+        """A stage has changed: show it as soon as the browser has drawn nearly all that was shown."""
+        with self._drawn:
+            self._drawn.wait_for(self._keeps_up, _LONGEST_BLINK)
         # Else the old stage, late, would have its last word after the new one's first.
         with self._looking, self.together():
             self._show(stage)
+
+    def _keeps_up(self) -> bool:
+        return not self._watched or self.shown - self._seen < _ON_THE_WAY
 
     def _show(self, stage: WorldStage) -> None:
         """Redraw what changed on a stage, or exchange the one that is shown for it."""
@@ -199,7 +206,6 @@ class Session:
             return
         picture = stage.picture
         if picture is not None and picture is not self.picture.peek():
-            self._drawn.clear()
             self.shown += 1
             self.picture.value = picture
         self.status.value = status

@@ -272,16 +272,16 @@ class Stage(Generic[World, Shot]):
                 if over.is_set() or self._changes == heard:
                     return
                 heard = self._changes
-            began = time.thread_time()
+            began, busy = time.monotonic(), time.thread_time()
             try:
                 callback()
             except Exception:
                 log.exception("a listener of the world failed")
-            over.wait(_rest(least, time.thread_time() - began))
+            over.wait(max(0.0, began + _interval(least, time.thread_time() - busy) - time.monotonic()))
 
 
-def _rest(least: float, spent: float) -> float:
-    """Seconds between two calls of a listener that took ``spent`` seconds of its thread's own time."""
+def _interval(least: float, spent: float) -> float:
+    """Seconds from call to call of a listener that took ``spent`` seconds of its thread's own time."""
     return max(least, spent / _LISTENER_SHARE)
 
 

@@ -13,7 +13,7 @@ import pytest
 from staged import LONGEST_WAIT, Clock, tick_of, wait_for
 
 from evolora_mesa.errors import ConfigError, RunError
-from evolora_mesa.view.stage import Stage, _rest
+from evolora_mesa.view.stage import Stage, _interval
 
 Clocks = Stage[Clock, int]
 
@@ -229,6 +229,6 @@ def test_a_listener_hears_nothing_after_its_end(raised: Any) -> None:
 
 
 def test_a_listener_takes_a_bounded_share_of_the_time_however_slow_it_is() -> None:
-    assert _rest(0.05, 0.001) == 0.05
+    assert _interval(0.05, 0.001) == 0.05
     for spent in (0.05, 3.0):
-        assert spent / (spent + _rest(0.05, spent)) < 0.2
+        assert spent / _interval(0.05, spent) < 0.2

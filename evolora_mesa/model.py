@@ -303,8 +303,8 @@ class EcologyModel(mesa.Model):
             Request(slot, prompt, first_key + row)
             for row, (slot, prompt) in enumerate(zip(answered_by.tolist(), prompts, strict=True))
         ]
-        riders = mount(self)
-        requests += riders.requests(self, f"riders.{self.tick}")
+        riders = mount(self, flat, tasks)
+        requests += riders.requests(self)
         began = time.process_time()
         answers = self.host.answer(
             requests,

@@ -10,6 +10,7 @@ import numpy as np
 from evolora_mesa.config_society import ColoniesConfig
 from evolora_mesa.organelle import Organelle
 from evolora_mesa.society.colony import Colony
+from evolora_mesa.society.questions import Replies
 from evolora_mesa.society.recruiting import Probes
 from evolora_mesa.society.sitting import Sitting
 
@@ -38,6 +39,7 @@ class Colonies:
         probes: results of co-routing probes.
         shifts: joint work of this generation.
         sittings: all answers of this generation, those of the shifts first.
+        replies: to what they asked in the generation's host call.
         numbered: number of the latest colony.
     """
 
@@ -48,6 +50,7 @@ class Colonies:
         self.probes = Probes()
         self.shifts: list[Shift] = []
         self.sittings: list[Sitting] = []
+        self.replies = Replies.none()
         self.numbered = 0
 
     @property

@@ -17,7 +17,6 @@ from evolora_mesa.config_evolution import GateConfig
 from evolora_mesa.config_society import ColoniesConfig
 from evolora_mesa.evolution.eprocess import e_bh
 from evolora_mesa.society.colony import Audition, Colony
-from evolora_mesa.society.questions import Replies
 from evolora_mesa.society.sitting import Side, Sitting
 from evolora_mesa.tasks import Task
 
@@ -98,11 +97,10 @@ class _Bench:
         )
 
 
-def at_work(model: EcologyModel, colony: Colony, tasks: Sequence[Task], cells: np.ndarray, given: Replies) -> Sitting:
-    """Paid work that is answered already, against its control: the best member with as many answers.
+def at_work(model: EcologyModel, colony: Colony, tasks: Sequence[Task], cells: np.ndarray) -> Sitting:
+    """Paid work, against its control: the best member with as many answers.
 
-    Args:
-        given: of all members, or of the colony's one adapter; column after column.
+    All members, or the colony's one adapter, answer in rows of the workload; these answers are given to the sitting.
     """
     bench, slots = _Bench(model, cells), np.array(slots_of(model, colony.members))
     best = best_members(model, colony, cells)
@@ -114,7 +112,7 @@ def at_work(model: EcologyModel, colony: Colony, tasks: Sequence[Task], cells: n
         assert colony.adapter is not None
         team, rival = [bench.seat(colony.adapter)], bench.every([bench.seat(slots[best])])
     sides = Side(bench.every(team), colony.mode), Side(rival, "vote")
-    return Sitting(colony, None, tasks, cells, bench.slots(), bench.beliefs(), *sides, given)
+    return Sitting(colony, None, tasks, cells, bench.slots(), bench.beliefs(), *sides, given=len(team))
 
 
 def in_audition(model: EcologyModel, colony: Colony, tasks: Sequence[Task], cells: np.ndarray) -> Sitting:

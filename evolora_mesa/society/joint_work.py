@@ -2,9 +2,10 @@
 
 1. `put_to_work`: members answer joint tasks in place of as many of their own, in the generation's one host call. Each
    learns from its own answer, graded by its own correctness, as from any other.
-2. `confer`: one more host call for all colonies together: what the best member alone would have answered with as many
-   tokens, auditions, probes. Colonies that hand on take a second.
-3. `settle`: the cell has paid once for the joint answer, into the pot; the pot pays the tokens, and its members.
+2. `sit_down`: in the same call all colonies ask what the best member alone answers with as many tokens, what their
+   auditions need, and probes.
+3. `confer`: many answers become joint ones. Colonies that hand on take a second call.
+4. `settle`: the cell has paid once for the joint answer, into the pot; the pot pays the tokens, and its members.
 
 Without colonies nothing of this costs anything: no call, no draw, no account.
 """
@@ -12,6 +13,7 @@ Without colonies nothing of this costs anything: no call, no draw, no account.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +34,7 @@ from evolora_mesa.workload import Grades, JointRows, Workload
 if TYPE_CHECKING:
     from evolora_mesa.model import EcologyModel
 
-__all__ = ["confer", "own_lessons", "put_to_work", "settle"]
+__all__ = ["confer", "own_lessons", "put_to_work", "settle", "sit_down"]
 
 _ROUNDING: Final = 1e-6  # energy: one quantum of the ledger
 _RETAINED: Final = 2  # answers of a member in its other cells that are kept, per generation
@@ -113,37 +115,44 @@ def own_lessons(model: EcologyModel, workload: Workload, grades: Grades) -> tupl
 # ---------------------------------------------------------------- answering
 
 
-def confer(model: EcologyModel, workload: Workload, grades: Grades) -> JointRows:
-    """What colonies answer, and what their best members would have; auditions and probes ride along."""
-    colonies, sittings = model.colonies, []
+def sit_down(model: EcologyModel, cells: np.ndarray, tasks: Sequence[Task], questions: Questions) -> None:
+    """What colonies need beside their members' rows: their best members' further answers, auditions, probes.
+
+    Args:
+        cells: ``[rows]`` flat cell numbers of the generation's rows.
+        tasks: one per row.
+        questions: where they ask it.
+    """
+    colonies = model.colonies
+    colonies.sittings, colonies.replies = [], Replies.none()
+    if not colonies.settings.enabled:
+        return
     for colony, rows in colonies.shifts:
-        tasks = [workload.tasks[row] for row in rows[:, 0].tolist()]
-        given = _given(workload, rows.T.ravel())
-        sittings.append(at_work(model, colony, tasks, workload.cells[rows[:, 0]], given))
-    if colonies.settings.enabled:
-        sittings += [sitting for colony in colonies.living if (sitting := _audition(model, colony)) is not None]
-        _answer(model, sittings)
-    for shift, sitting in zip(colonies.shifts, sittings, strict=False):
-        _keep_lessons(model, shift, sitting, workload, grades)
-    colonies.sittings = sittings
-    return _joint_rows(colonies.shifts, sittings)
-
-
-def _answer(model: EcologyModel, sittings: list[Sitting]) -> None:
-    """Everybody's questions in one host call; a second one for those with the last word, if there are any."""
-    questions, colonies = Questions(), model.colonies
-    for sitting in sittings:
+        joint = [tasks[row] for row in rows[:, 0].tolist()]
+        colonies.sittings.append(at_work(model, colony, joint, cells[rows[:, 0]]))
+    colonies.sittings += [sitting for colony in colonies.living if (sitting := _audition(model, colony)) is not None]
+    for sitting in colonies.sittings:
         sitting.ask(questions)
     colonies.probes.ask(model, colonies.free(model), questions)
-    replies = questions.put(model, f"colonies.{model.tick}")
-    colonies.probes.hear(model, replies)
+
+
+def confer(model: EcologyModel, workload: Workload, grades: Grades) -> JointRows:
+    """What colonies answer, and what their best members would have; what auditions and probes have shown."""
+    colonies = model.colonies
+    if not colonies.settings.enabled:
+        return JointRows.none()
+    colonies.probes.hear(model, colonies.replies)
     second = Questions()
-    for sitting in sittings:
-        sitting.hear(replies)
+    for sitting, shift in zip_longest(colonies.sittings, colonies.shifts):
+        given = None if shift is None else _given(workload, shift.rows.T.ravel())
+        sitting.hear(colonies.replies, given)
         sitting.ask_deciders(second, model)
     last = second.put(model, f"colonies.last.{model.tick}")
-    for sitting in sittings:
+    for sitting in colonies.sittings:
         sitting.hear_deciders(last, model)
+    for shift, sitting in zip(colonies.shifts, colonies.sittings, strict=False):
+        _keep_lessons(model, shift, sitting, workload, grades)
+    return _joint_rows(colonies.shifts, colonies.sittings)
 
 
 def _given(workload: Workload, rows: np.ndarray) -> Replies:

@@ -32,6 +32,12 @@ class Replies(NamedTuple):
     written: np.ndarray
 
     @classmethod
+    def none(cls) -> Self:
+        """Nobody was asked."""
+        nothing = np.zeros(0)
+        return cls([], [], nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+
+    @classmethod
     def of(cls, answers: Answers, rows: slice = slice(None)) -> Self:
         """Some of the host's answers, or all."""
         prompts, tokens = answers.prompts[rows], answers.tokens[rows]
@@ -74,8 +80,7 @@ class Questions:
             stream: name of the random stream that the rows' keys are counted up from.
         """
         if not self._slots:
-            nothing = np.zeros(0)
-            return Replies([], [], nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+            return Replies.none()
         answers = model.host.answer(
             self.requests(model, stream),
             model.bank,

@@ -65,7 +65,7 @@ class Sitting:
         slots: ``[n, columns]`` bank slots that answer.
         beliefs: ``[n, columns]`` chance of each to be right.
         team, rival: the two sides.
-        given: answers that are there already, of the first columns, column after column.
+        given: of the first so many columns the answers come from elsewhere.
 
     Attributes:
         read, written: tokens that were asked for here, without those given.
@@ -82,7 +82,7 @@ class Sitting:
         beliefs: np.ndarray,
         team: Side,
         rival: Side,
-        given: Replies | None = None,
+        given: int = 0,
     ) -> None:
         self.colony, self.audition, self.tasks, self.cells = colony, audition, list(tasks), cells
         self._slots, self._beliefs, self._sides, self._given = slots, beliefs, (team, rival), given
@@ -93,15 +93,18 @@ class Sitting:
 
     def ask(self, questions: Questions) -> None:
         """First round: all columns that are not given."""
-        known = 0 if self._given is None else len(self._given.texts) // len(self.tasks)
-        prompts = [task.prompt for task in self.tasks] * (self._slots.shape[1] - known)
-        self._rows = questions.ask(self._slots[:, known:].T.ravel().tolist(), prompts)
+        prompts = [task.prompt for task in self.tasks] * (self._slots.shape[1] - self._given)
+        self._rows = questions.ask(self._slots[:, self._given :].T.ravel().tolist(), prompts)
 
-    def hear(self, replies: Replies) -> None:
-        """Take the answers of the first round."""
+    def hear(self, replies: Replies, given: Replies | None = None) -> None:
+        """Take the answers of the first round.
+
+        Args:
+            given: of the columns that were not asked here, column after column; `None` where all were.
+        """
         asked = replies.take(self._rows)
         self.read, self.written = int(asked.read.sum()), int(asked.written.sum())
-        parts = [asked] if self._given is None else [self._given, asked]
+        parts = [asked] if given is None else [given, asked]
         self._texts = [text for part in parts for text in part.texts]
         self._tokens = [tokens for part in parts for tokens in part.tokens]
         shape = self._slots.shape[::-1]

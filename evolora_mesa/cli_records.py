@@ -23,8 +23,12 @@ RunPath = Annotated[Path, typer.Argument(parser=given_path, metavar="RUN", help=
 
 def verify(run: RunPath, as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
     """Check a run: hashes, invariants, and the digest of everything that happened."""
-    from evolora_mesa.record.verification import verify as verified
+    from evolora_mesa.alife.runs import is_classic
 
+    if is_classic(run):
+        from evolora_mesa.alife.verification import verify_classic as verified
+    else:
+        from evolora_mesa.record.verification import verify as verified
     found = verified(run)
     if as_json:
         print(json.dumps(found.as_json()))

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
 __all__ = [
     "CHECKPOINT_FILE",
     "LOG_FOLDER",
+    "SERIES_FILE",
     "ClassicConfig",
+    "checkpointed",
     "classic_config",
     "founded",
     "is_classic",
     "live",
+    "series_table",
     "taken_up",
 ]
 
@@ -154,7 +157,7 @@ def live(model: EvoModel, config: ClassicConfig, folder: Path, is_wanted: Callab
         outcome = "finished" if model.running else "stopped"
     if model.log.enabled:
         model.log.so_far().save(folder / LOG_FOLDER)
-    write(folder / SERIES_FILE, _table(model.series()), new=False)
+    write(folder / SERIES_FILE, series_table(model.series()), new=False)
     summary = {
         "model": config.model,
         "version": __version__,
@@ -168,7 +171,7 @@ def live(model: EvoModel, config: ClassicConfig, folder: Path, is_wanted: Callab
     return summary
 
 
-def _table(series: Mapping[str, Sequence[object]]) -> str:
+def series_table(series: Mapping[str, Sequence[object]]) -> str:
     """A line for every tick."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
@@ -192,6 +195,23 @@ def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, Cl
     Raises:
         RunError: the checkpoint cannot be read, or the run is longer than that already.
     """
+    model, config = checkpointed(folder, generations)
+    if model.tick > config.generations:
+        raise RunError(
+            "the run is longer than that already",
+            where=folder,
+            expected=f"--generations of at least {model.tick}",
+            got=config.generations,
+        )
+    return model, config
+
+
+def checkpointed(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:
+    """The same, however long the run is.
+
+    Raises:
+        RunError: the checkpoint cannot be read.
+    """
     config = classic_config(str(folder / CONFIG_FILE), generations=generations)
     if config is None:
         raise RunError("not the folder of a run", where=folder, expected=f"a model in its {CONFIG_FILE}")
@@ -205,13 +225,6 @@ def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, Cl
         model.load_state_dict(state)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=str(error)) from error
-    if model.tick > config.generations:
-        raise RunError(
-            "the run is longer than that already",
-            where=folder,
-            expected=f"--generations of at least {model.tick}",
-            got=config.generations,
-        )
     return model, config
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.runs import CHECKPOINT_FILE, LOG_FOLDER, ClassicConfig, classic_config, founded, live, taken_up
+from evolora_mesa.alife.verification import verify_classic
 from evolora_mesa.cli import main
 from evolora_mesa.errors import ConfigError, RunError
 from evolora_mesa.study.sweep.reading import load_sweep
@@ -113,3 +114,56 @@ def test_sweeps_know_classic_models_by_their_names() -> None:
     spec, subject = load_sweep("alife_nk")
     assert spec.model == "evolora_mesa.alife.nk:NKWorld"
     assert {"mean_fitness", "mean_informative"} <= subject.figures
+
+
+# ---------------------------------------------------------------- verified
+
+
+def test_a_sound_run_is_verified_and_one_that_went_on_says_what_is_older(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    lived(run)
+    assert main(["verify", str(run)]) == 0
+    digest = verify_classic(run).digest
+    assert capsys.readouterr().out == f"ok: generation 30, finished, digest {digest}\n"
+    with pytest.raises(Killed):
+        model, config = taken_up(run, generations=60)
+        live(model, config, run, lambda: model.tick < 45 or killed())
+    found = verify_classic(run)
+    assert (found.generation, found.ok, found.finished) == (40, True, False) and found.digest != digest
+    assert found.results == "log, series and summary are those of generation 30"
+
+
+def killed() -> bool:
+    raise Killed
+
+
+@pytest.mark.parametrize("name", ["summary.json", "series.csv", "log/log.npz"])
+def test_a_file_that_says_something_else_is_named(tmp_path: Path, name: str) -> None:
+    lived(tmp_path / "run")
+    lived(tmp_path / "other", CONFIG.model_copy(update={"seed": 4}))
+    (tmp_path / "run" / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    (finding,) = verify_classic(tmp_path / "run").findings
+    assert name.partition("/")[0] in finding.detail
+
+
+def test_a_log_without_some_of_its_deaths_is_found_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    lived(run)
+    with np.load(run / CHECKPOINT_FILE) as saved:
+        kept = {name: saved[name] for name in saved.files}
+    deaths = [name for name in kept if name.startswith("arrays/") and "deaths/" in name]
+    assert deaths
+    kept |= {name: kept[name][:-3] for name in deaths}
+    np.savez(run / CHECKPOINT_FILE, **kept)
+    assert main(["verify", str(run)]) != 0
+    told = capsys.readouterr()
+    assert "log" in told.out + told.err
+
+
+def test_a_checkpoint_that_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lived(tmp_path / "run")
+    (tmp_path / "run" / CHECKPOINT_FILE).write_bytes(b"PK nothing")
+    assert main(["verify", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

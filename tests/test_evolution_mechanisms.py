@@ -736,18 +736,25 @@ def test_tuner_and_relief_take_in_what_happened(petri: HostService, monkeypatch:
     model = breeding_world(petri, **ALONE, **{"gate.screen": False, "population.episodes": 2})
     settled(model, [0])
     told: list[tuple[object, ...]] = []
-    watched: list[int] = []
+    watched: list[tuple[object, int]] = []
+    rewards: list[float] = []
     monkeypatch.setattr(model.tuner, "observe", lambda *args: told.append(args))
-    monkeypatch.setattr(model.relief, "observe", lambda _, accepted: watched.append(accepted))
-    live(model, 1)
+    monkeypatch.setattr(model.relief, "observe", lambda *args: watched.append(args))
+
+    def live_on() -> None:
+        live(model, 1)
+        rewards.append(model.tally.reward / model.tally.episodes)
+
+    live_on()
     (child,) = (organelle for organelle in model.organelles() if organelle.on_trial)
     answered(model, lambda slot, _: slot == child.slot)
     while child.on_trial:
-        live(model, 1)
+        live_on()
     assert told[0][0] == 1
     assert [len(decisions) for _, _, decisions in told][1:] == [1] * (len(told) - 1)  # type: ignore[arg-type]
     assert [decision.verdict for decision in told[-1][2]] == ["accepted"]  # type: ignore[attr-defined]
-    assert watched == [0] * (len(watched) - 1) + [1]  # a promotion is an acceptance
+    assert [accepted for _, accepted in watched] == [0] * (len(watched) - 1) + [1]  # a promotion is an acceptance
+    assert [reward for reward, _ in watched] == rewards and len(set(rewards)) > 1
 
 
 def test_a_tuner_that_is_switched_off_stays_where_it_was(petri: HostService) -> None:

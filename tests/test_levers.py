@@ -51,7 +51,12 @@ LEVERS: Final[dict[str, dict[str, Settings]]] = {
 
 # Half of all combinations holds every combination of four of the five levers.
 COMBINATIONS = [(levels, every) for levels in product(*LEVERS.values()) for every in (0, 2)]
-HALF = [place for place, (levels, every) in enumerate(COMBINATIONS) if (levels.count("off") + (every > 0)) % 2]
+OFF = ("off", "uniform")
+HALF = [
+    place
+    for place, (levels, every) in enumerate(COMBINATIONS)
+    if (sum(level in OFF for level in levels) + (every > 0)) % 2 == 0
+]
 
 
 @pytest.mark.parametrize(

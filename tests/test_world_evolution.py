@@ -100,7 +100,6 @@ def test_without_the_archive_no_elite_comes_back_or_gives_a_child(petri: HostSer
     assert figures(kept, "population")[-1] > figures(lost, "population")[-1]
 
 
-@pytest.mark.slow
 def test_random_weights_pass_no_gate() -> None:
     noise = HostService.load("petri", device="cpu", tuned=False, random_weights=True)
     model = live(eager_world(noise, **{"economy.ticket": 0.0, "economy.endowment": 50.0}), 16)

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError
@@ -58,9 +59,10 @@ def serve(
         ConfigError: the extra ``app`` is not installed as it has to be.
         RunError: the port is taken.
     """
-    # Libraries that load in two threads undo each other's filters, and the first line belongs to the address.
-    logging.captureWarnings(True)
-    with listening_socket(_EVERYWHERE if remote else _LOOPBACK, port) as listening:
+    with (
+        listening_socket(_EVERYWHERE if remote else _LOOPBACK, port) as listening,
+        _warnings_held_back() as warned,
+    ):
         port = listening.getsockname()[1]
         token = (token or secrets.token_urlsafe(24)) if remote else None
         with leaving_at_once():
@@ -69,9 +71,46 @@ def serve(
         page = "runs" if opening.run else ""
         shown = address + page + (f"?token={token}" if token else "")
         print(f"The app is at {shown}  (Ctrl-C ends it)", flush=True)
+        warned.show()
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(shown,), name="browser", daemon=True).start()
         server.run([listening])
+
+
+class _Warned(logging.StreamHandler[Any]):
+    """Keeps warnings back until they are to be shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[logging.LogRecord] | None = []
+        # Solara's, of cookies for other sites than this; ours are for this one alone.
+        self.addFilter(lambda record: "samesite=none" not in record.getMessage())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._kept is None:
+            super().emit(record)
+        else:
+            self._kept.append(record)
+
+    def show(self) -> None:
+        """What was kept back, and from now on every warning as it comes."""
+        with self.lock or contextlib.nullcontext():
+            kept, self._kept = self._kept or [], None
+            for record in kept:
+                super().emit(record)
+
+
+@contextlib.contextmanager
+def _warnings_held_back() -> Iterator[_Warned]:
+    """Libraries that load in two threads undo each other's filters, and the first line belongs to the address."""
+    logger, warned = logging.getLogger("py.warnings"), _Warned()
+    logger.addHandler(warned)
+    logging.captureWarnings(True)
+    try:
+        yield warned
+    finally:
+        logging.captureWarnings(False)
+        logger.removeHandler(warned)
 
 
 def _server(opening: Opening, port: int, token: str | None) -> uvicorn.Server:

@@ -28,7 +28,7 @@ __all__ = ["Session"]
 _REDRAWS = 20.0  # per second, at most
 # A browser that draws slower than the world lives would pile pictures up, lag behind for a minute, and lose its
 # connection. So it gets the next one when it has drawn the last but one: the one after is on its way meanwhile. A
-# hidden page draws nothing: it is not waited for.
+# hidden page draws nothing: it is waited for so long and no longer.
 _ON_THE_WAY = 2  # pictures, at most
 _LONGEST_BLINK = 5.0  # seconds
 
@@ -152,8 +152,10 @@ class Session:
 
     def saw(self, shown: int) -> None:
         """The browser has drawn so many pictures, those included that it skipped."""
+        if type(shown) is not int:
+            return  # it comes from a browser
         with self._drawn:
-            self._watched, self._seen = True, min(shown, self.shown)
+            self._watched, self._seen = not self._over, max(self._seen, min(shown, self.shown))
             self._drawn.notify_all()
 
     def close(self) -> None:
@@ -174,8 +176,9 @@ class Session:
 
     def _look(self, stage: WorldStage) -> None:
         """A stage has changed: show it as soon as the browser has drawn nearly all that was shown."""
-        with self._drawn:
-            self._drawn.wait_for(self._keeps_up, _LONGEST_BLINK)
+        if stage.status == self.status.peek():  # else it is news, which may not wait
+            with self._drawn:
+                self._drawn.wait_for(self._keeps_up, _LONGEST_BLINK)
         # Else the old stage, late, would have its last word after the new one's first.
         with self._looking, self.together():
             self._show(stage)

@@ -189,8 +189,8 @@ def test_a_run_that_is_killed_again_and_again_at_random_comes_to_its_end(
 @pytest.mark.parametrize(
     ("name", "point"),
     [
-        ("SIGTERM", "store.filled:3"),
-        *repeated(("SIGINT", "checkpoint.file:4"), ("SIGHUP", "checkpoint.written:2")),
+        ("SIGINT", "checkpoint.file:4"),
+        *repeated(("SIGTERM", "store.filled:3"), ("SIGHUP", "checkpoint.written:2")),
     ],
 )
 def test_a_signal_while_files_are_written_ends_the_run_in_order(

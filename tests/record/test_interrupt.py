@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from evolora_mesa.record.interrupt import Interrupt, Leaving, exit_code
+from evolora_mesa.record.interrupt import Interrupt, Leaving, exit_code, leaving_at_once
 
 KILLS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -66,3 +66,16 @@ def test_a_run_in_another_thread_leaves_the_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *KILLS])
+def test_leaving_at_once_ends_the_process_and_gives_the_handlers_back(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr("os._exit", codes.append)
+    before = signal.getsignal(number)
+    with leaving_at_once():
+        signal.raise_signal(number)
+    assert codes == [exit_code(number.name)]
+    assert signal.getsignal(number) == before

@@ -82,7 +82,7 @@ def copy_of(model: EcologyModel) -> EcologyModel:
 # ---------------------------------------------------------------- there and back
 
 
-@pytest.mark.parametrize("generations", [4, *repeated(0, 1)])
+@pytest.mark.parametrize("generations", [0, 4, *repeated(1)])
 def test_a_world_put_back_has_the_same_state_and_future(petri: HostService, generations: int) -> None:
     model = live(lively_world(petri), generations)
     again = copy_of(model)
@@ -117,7 +117,7 @@ def test_what_is_shown_and_counted_comes_back_too(petri: HostService) -> None:
 
 
 @pytest.mark.parametrize("rule", ["reinforce", "hebbian", "evolution_strategy", "none"])
-@pytest.mark.parametrize("optimizer", ["adam", *repeated("sgd")])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_every_rule_goes_on_where_it_was(petri: HostService, rule: str, optimizer: str) -> None:
     settings = {"plasticity.rule": rule, "plasticity.pairs": 2, "plasticity.optimizer": optimizer}
     model = live(lively_world(petri, **settings), 3)

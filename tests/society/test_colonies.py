@@ -12,7 +12,7 @@ from record.test_recorder import recorded
 from world_fixtures import adapters, at_home, live, teach, tiny_world
 
 from evolora_mesa.errors import ConfigError
-from evolora_mesa.host import HostService, Request
+from evolora_mesa.host import Answers, HostService, Request
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.record.invariants import check
 from evolora_mesa.record.schema import EVENT_KINDS
@@ -182,6 +182,32 @@ def test_the_rival_has_as_many_answers_as_the_team(
     asked = beside(model, calls)  # two tasks, and the best member's own answer is there already
     assert len(calls) == 1
     assert [request.slot for request in asked] == [best.slot] * (size - 1) * 2
+
+
+def test_behind_what_the_router_asks_colonies_get_their_own_answers(
+    petri: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = quiet_world(petri, **{"society.router.enabled": True, "society.router.episodes": 8})
+    founded(model, (0, 1), cells=[0])
+    given: list[tuple[list[Request], list[str]]] = []
+    answer = model.host.answer
+
+    def watched(requests: list[Request], *rest: object, **named: object) -> Answers:
+        answers = answer(requests, *rest, **named)
+        given.append((list(requests), answers.texts))
+        return answers
+
+    monkeypatch.setattr(model.host, "answer", watched)
+    routed = 0
+    for _ in range(4):
+        given.clear()
+        live(model, 1)
+        requests, texts = given[0]
+        first_key = model.streams.integer(f"colonies.{model.tick}") >> 1
+        own = [row for row, request in enumerate(requests) if 0 <= request.key - first_key < 64]
+        assert own and model.colonies.replies.texts == [texts[row] for row in own]
+        routed += len(requests) - len(own) - len(model.last_work.workload.tasks)
+    assert routed > 0
 
 
 @pytest.mark.parametrize(("rival", "in_second_cell"), [("member", 0), ("cell", 1)])

@@ -12,7 +12,6 @@ import pytest
 import torch
 from composite_world import GIVEN, ON, WORLD, answering, composites, planned, team_world
 from hint_world import listen, moved
-from repetitions import repeated
 from world_fixtures import adapters, agents, history, live, lively_world, tiny_world
 
 from evolora_mesa.errors import TaskError
@@ -111,7 +110,7 @@ def test_composites_change_nothing_of_what_everybody_learns(petri: HostService) 
 # ---------------------------------------------------------------- learned decomposition
 
 
-@pytest.mark.parametrize("credit", ["step", *repeated("end")])
+@pytest.mark.parametrize("credit", ["step", "end"])
 def test_what_words_mean_is_learned_from_outcomes(
     petri: HostService, monkeypatch: pytest.MonkeyPatch, credit: str
 ) -> None:

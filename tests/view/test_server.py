@@ -97,6 +97,7 @@ def test_the_first_line_is_the_address_whatever_libraries_warn_of() -> None:
     try:
         assert server.stdout is not None
         assert server.stdout.readline().startswith("The app is at http://127.0.0.1:")
+        assert "Warning: " in server.stdout.readline()  # kept back, and not lost
     finally:
         server.kill()
         server.communicate()

@@ -285,3 +285,18 @@ def test_a_browser_that_is_behind_gets_the_next_picture_when_it_has_drawn_the_la
     session.saw(session.shown - 1)
     wait_for(lambda: session.picture.value.tick == 5, "the latest picture, and none between")
     assert session.shown == 4
+    session.saw("all of them")  # type: ignore[arg-type]
+    session.saw(-(10**9))
+    session.saw(10**9)
+    session.press("right")
+    wait_for(lambda: session.picture.value.tick == 6, "a picture for a browser that claims to have drawn everything")
+
+
+def test_news_does_not_wait_for_a_browser_that_is_behind(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evolora_mesa.view.session._LONGEST_BLINK", 10.0 * LONGEST_WAIT)
+    session = opened(tiny())
+    session.saw(session.shown)
+    session.press("space")
+    wait_for(lambda: session.shown - 1 == 2, "two pictures on their way, and no third")
+    session.press("space")
+    wait_for(lambda: session.status.value == "paused", "the pause")

@@ -98,7 +98,7 @@ def test_a_finished_run_is_only_measured_again(tmp_path: Path, monkeypatch: pyte
     assert second.metrics["episodes"] and second.metrics["episodes"] > 0
 
 
-@pytest.mark.parametrize(("keep", "lived_again"), [("records", 4), *repeated(("all", 0))])
+@pytest.mark.parametrize(("keep", "lived_again"), [("all", 0), *repeated(("records", 4))])
 def test_survivors_are_measured_again_from_the_checkpoint_or_by_living_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, lived_again: int
 ) -> None:

@@ -9,6 +9,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+from collections.abc import Iterator
+
 import pytest
 import torch  # after them: libraries read the variables when they are imported
 
@@ -24,8 +26,17 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def untuned() -> None:
-    """Settings of the whole process that an earlier test may have left behind: tuned products round otherwise."""
+def untuned() -> Iterator[None]:
+    """Settings of the whole process that a test may leave behind: tuned products round otherwise.
+
+    Mended after it too, since the fixtures of the next module are made before any of its tests begins.
+    """
+    _untune()
+    yield
+    _untune()
+
+
+def _untune() -> None:
     torch.set_float32_matmul_precision("highest")
     torch.set_num_threads(1)
 

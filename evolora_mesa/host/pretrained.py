@@ -81,6 +81,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             "host has no tokenizer",
             where=folder,
             expected="a tokenizer.json",
+            got=f"{type(error).__name__}: {error}",
             do="Save the tokenizer into the folder with tokenizer.save_pretrained.",
         ) from error
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import reacton.ipyvuetify as v
 import solara
 
 from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import Stage
+from evolora_mesa.view.stage import Status as StageStatus
 
-__all__ = ["Notices", "Status", "Transport"]
+__all__ = ["Buttons", "Notices", "Status", "Transport"]
 
 _PACES: Final = ((1.0, "1"), (5.0, "5"), (20.0, "20"), (None, "max"))  # generations per second
 _KEYS: Final = "Keys: space plays and pauses, → lives one generation"
@@ -27,20 +30,8 @@ _STATES: Final = {
 def Transport(session: Session) -> None:
     """Buttons in the order of Mesa's own, the pace, and the state of the world."""
     status, coming, pace = session.status.value, session.coming.value, session.pace.value
-    stage = session.stage.value
-    playing = status == "playing"
-    idle = coming or status not in ("playing", "paused")
     with solara.Div(classes=["ev-transport"]):
-        with v.Html(tag="span", class_="ev-buttons", attributes={"title": _KEYS}):
-            solara.Button(
-                "Pause" if playing else "Play",
-                icon_name="mdi-pause" if playing else "mdi-play",
-                classes=["ev-main"],
-                disabled=idle,
-                on_click=stage.pause if playing else stage.play,
-            )
-            solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
-            solara.Button("Reset", icon_name="mdi-restart", disabled=coming, on_click=session.reset)
+        Buttons(session.stage.value, status, session.reset, coming=coming, note=_KEYS)
         with v.Html(tag="span", class_="ev-pace", attributes={"title": "most generations per second while playing"}):
             solara.Text("at most", classes=["ev-soft"])
             for value, label in _PACES:
@@ -51,6 +42,31 @@ def Transport(session: Session) -> None:
                 )
             solara.Text("generations / s", classes=["ev-soft"])
         Status(session)
+
+
+@solara.component
+def Buttons(
+    stage: Stage[Any, Any], status: StageStatus, again: Callable[[], None], coming: bool = False, note: str = ""
+) -> None:
+    """Play or Pause, Step, Reset.
+
+    Args:
+        status: of the stage, which is the same one whatever it does.
+        again: what Reset does.
+        coming: the next world is being made.
+        note: shown beside the pointer.
+    """
+    playing, idle = status == "playing", coming or status not in ("playing", "paused")
+    with v.Html(tag="span", class_="ev-buttons", attributes={"title": note} if note else {}):
+        solara.Button(
+            "Pause" if playing else "Play",
+            icon_name="mdi-pause" if playing else "mdi-play",
+            classes=["ev-main"],
+            disabled=idle,
+            on_click=stage.pause if playing else stage.play,
+        )
+        solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
+        solara.Button("Reset", icon_name="mdi-restart", disabled=coming, on_click=again)
 
 
 @solara.component

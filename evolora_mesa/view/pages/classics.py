@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import reacton.ipyvuetify as v
 import solara
 
 from evolora_mesa.alife import MODELS
 from evolora_mesa.view.chart import Chart
 from evolora_mesa.view.classic import ClassicPicture, ClassicStage, ground_chart, ground_height, series_charts, stage_of
+from evolora_mesa.view.controls import Buttons
 from evolora_mesa.view.panels.card import Card, Empty
 from evolora_mesa.view.session import Session
-from evolora_mesa.view.stage import Status
 from evolora_mesa.view.theme import theme_of
 
 __all__ = ["ClassicsPage"]
@@ -40,7 +39,7 @@ def ClassicsPage(session: Session) -> None:
     _use_listener(stage)
     with solara.Div(classes=["ev-panels"]):
         with solara.Div(classes=["ev-w12"]), Card("Classic models", note=_ABOUT[name]), solara.Div(style=_ROW):
-            _Buttons(stage, stage.status, lambda: begin(number + 1))
+            Buttons(stage, stage.status, lambda: begin(number + 1))
             solara.Select(
                 "Model", value=name, values=list(MODELS), on_value=choose, dense=True, style="flex: 0 1 240px;"
             )
@@ -56,22 +55,6 @@ def ClassicsPage(session: Session) -> None:
             return
         _Ground(session, picture).key(name)
         _Series(session, picture).key(f"series {name}")
-
-
-@solara.component
-def _Buttons(stage: ClassicStage, status: Status, again: Callable[[], None]) -> None:
-    """As those of the world; ``status`` is given, for a stage is the same one whatever it does."""
-    playing, idle = status == "playing", status not in ("playing", "paused")
-    with v.Html(tag="span", class_="ev-buttons"):
-        solara.Button(
-            "Pause" if playing else "Play",
-            icon_name="mdi-pause" if playing else "mdi-play",
-            classes=["ev-main"],
-            disabled=idle,
-            on_click=stage.pause if playing else stage.play,
-        )
-        solara.Button("Step", icon_name="mdi-skip-next", disabled=idle or playing, on_click=stage.step)
-        solara.Button("Reset", icon_name="mdi-restart", on_click=again)
 
 
 @solara.component

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-__all__ = ["Interrupt", "Leaving", "exit_code", "leaving_at_once", "told"]
+__all__ = ["Interrupt", "Killed", "Leaving", "exit_code", "leaving_at_once", "told"]
 
 _KILLS = ("SIGTERM", "SIGHUP")
+_AGAIN_AFTER = 0.05  # seconds
+_PATIENCE = 200  # times
 
 
 def exit_code(name: str) -> int:
@@ -24,8 +26,19 @@ def told(name: str) -> str:
     return "Ctrl-C" if name == "SIGINT" else name
 
 
+class Killed(KeyboardInterrupt):
+    """A signal other than Ctrl-C asks for the end.
+
+    Not a plain KeyboardInterrupt: after one of these has come out of an ``exec`` of a string, as a data class makes it,
+    ``python -m`` ends as if by Ctrl-C, whatever exit code it was given.
+    """
+
+
 class Leaving:
     """While it is entered, a polite kill or a closed terminal unwinds the program as Ctrl-C does, to leave no debris.
+
+    In the midst of an import, which may swallow an exception, the signal comes again a little later, for ten seconds
+    at most.
 
     Attributes:
         by: name of the signal that came; empty before.
@@ -34,18 +47,29 @@ class Leaving:
     def __init__(self) -> None:
         self.by = ""
         self._handlers = contextlib.ExitStack()
+        self._again: threading.Timer | None = None
+        self._patience = _PATIENCE
 
     def __enter__(self) -> Leaving:
         self._handlers.enter_context(_handled(_KILLS, self._leave))
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._again is not None:
+            self._again.cancel()
         self._handlers.close()
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
-        if not self.by:  # a closed terminal can send its signal twice, which must not disturb the unwinding
+        if self.by:  # a closed terminal can send its signal twice, which must not disturb the unwinding
+            return
+        if self._patience > 0 and _imports(frame):
+            self._patience -= 1
+            self._again = threading.Timer(_AGAIN_AFTER, signal.raise_signal, [number])
+            self._again.daemon = True
+            self._again.start()
+        else:
             self.by = signal.Signals(number).name
-            raise KeyboardInterrupt
+            raise Killed
 
 
 class Interrupt:
@@ -76,6 +100,12 @@ class Interrupt:
             self._tell()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_globals.get("__name__") != "importlib._bootstrap":
+        frame = frame.f_back
+    return frame is not None
 
 
 def leaving_at_once() -> contextlib.AbstractContextManager[None]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from evolora_mesa.record.interrupt import Interrupt, Leaving, exit_code, leaving_at_once
+from evolora_mesa.record.interrupt import Interrupt, Killed, Leaving, exit_code, leaving_at_once
+
+ROOT = Path(__file__).resolve().parents[2]
 
 KILLS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -42,6 +50,71 @@ def test_a_kill_sent_twice_is_one_kill(number: signal.Signals) -> None:
         signal.raise_signal(number)
     assert leaving.by == number.name
     assert exit_code(leaving.by) == 128 + number
+
+
+SWALLOWING = """
+import signal
+try:
+    signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    raise AssertionError("it came in the midst of an import")
+"""
+
+
+@pytest.fixture
+def swallowing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a module in whose import a kill comes."""
+    (tmp_path / "swallowing.py").write_text(SWALLOWING, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "swallowing", raising=False)
+    return "swallowing"
+
+
+def test_a_kill_waits_for_the_end_of_an_import(swallowing: str) -> None:
+    with Leaving() as leaving, pytest.raises(Killed):
+        importlib.import_module(swallowing)
+        assert leaving.by == ""
+        while True:
+            time.sleep(0.01)
+    assert leaving.by == "SIGTERM"
+
+
+def test_a_kill_does_not_wait_for_ever(swallowing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evolora_mesa.record.interrupt._PATIENCE", 0)
+    with Leaving(), pytest.raises(AssertionError):
+        importlib.import_module(swallowing)
+
+
+def test_a_kill_that_waits_does_not_outlive_its_block(swallowing: str) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        with Leaving() as leaving:
+            importlib.import_module(swallowing)
+            again = leaving._again
+        assert again is not None
+        again.join(60)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (leaving.by, heard) == ("", [])
+
+
+def test_a_kill_inside_executed_text_keeps_its_exit_code(tmp_path: Path) -> None:
+    """`python -m` would end as if by Ctrl-C after a plain KeyboardInterrupt."""
+    text = """
+import signal, sys
+from evolora_mesa.record.interrupt import Leaving, exit_code
+with Leaving() as leaving:
+    try:
+        exec("signal.raise_signal(signal.SIGTERM)")
+    except KeyboardInterrupt:
+        pass
+sys.exit(exit_code(leaving.by))
+"""
+    (tmp_path / "executing.py").write_text(text, encoding="utf-8")
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    ended = subprocess.run([sys.executable, "-m", "executing"], env={**os.environ, **path}, timeout=120)
+    assert ended.returncode == exit_code("SIGTERM")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")

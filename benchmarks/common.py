@@ -31,7 +31,8 @@ class Route:
     Attributes:
         run: does the work, or the share ``1 / scale`` of it.
         tokens: tokens that the whole work generates.
-        tuned: run under `tuned_cpu`; otherwise as torch comes, apart from the number of threads.
+        tuned: run under `tuned_cpu` as for a narrow host, which all here are; otherwise as torch comes, apart from the
+            number of threads.
         scale: what the measured time is multiplied with, above 1 where only a sample of the work is run.
     """
 
@@ -77,7 +78,7 @@ def _cpu(tuned: bool) -> Iterator[None]:
     process of their own: 1.04 times, measured on PEFT's mixed batch.
     """
     if tuned:
-        with tuned_cpu(threads=1):
+        with tuned_cpu(threads=1, wide=False):
             yield
         return
     before = torch.get_float32_matmul_precision()

@@ -1,8 +1,15 @@
-"""Process-wide CPU settings that make small-matrix inference faster, probed before they are kept.
+"""Process-wide CPU settings that make inference faster, probed before they are kept.
 
-Two effects, measured on AMD EPYC (Zen 5) with torch 2.13: routing float32 products to oneDNN instead of MKL gives 1.5
-to 1.7 times the speed of the whole decode loop at a relative error of 3e-7; keeping freed memory in the process saves
-136,000 page faults per generation of text. Neither may change results beyond float32 rounding.
+Two effects, neither of which may change results beyond float32 rounding. Keeping freed memory in the process saves
+136,000 page faults per generation of text. Routing float32 products to oneDNN instead of MKL pays for wide hosts only:
+it compiles a product for every new shape, and batches that shrink as answers end bring new ones all the time. CPU time
+of the decode loop with it over that without, answers of random length (AMD EPYC of Zen 4, torch 2.13, 4 layers):
+
+    hidden size   16 rows   64 rows   256 rows
+             96      1.62      1.39       1.09
+            256      1.20      1.03       1.00
+            512      0.95      0.81       0.81
+           1024      0.71      0.74          -
 """
 
 from __future__ import annotations
@@ -13,15 +20,18 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
-__all__ = ["CpuSettings", "tune_cpu", "tuned_cpu"]
+__all__ = ["WIDE", "CpuSettings", "tune_cpu", "tuned_cpu"]
+
+WIDE: Final = 512  # hidden size from which the oneDNN route pays
 
 # True float32 products of this size stay near 3e-7; rounding to bfloat16 (AMX) gives about 3e-3.
 _LARGEST_ERROR = 1e-5
 # oneDNN, and torch's bridge to it once more, each keep up to 1024 compiled products, one for every shape, of about
-# 0.4 MiB. Over 20 generations of `ecology` both together held 1.2 GiB at 4.5 CPU seconds (median of 4); these hold 0.63
+# 0.4 MiB. Over 20 generations of a world both together held 1.2 GiB at 4.5 CPU seconds (median of 4); these hold 0.63
 # at 4.3. With 256 and 256 it was as much memory and 1.09 times the CPU time.
 _KEPT_PRODUCTS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "512", "LRU_CACHE_CAPACITY": "1"}
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -33,7 +43,7 @@ class CpuSettings:
 
     Attributes:
         fast_matmul: the oneDNN route is in use.
-        error: relative error of the probe against float64, with the route in use while probing.
+        error: relative error of the probe against float64, with the route in use while probing; 0 if not tried.
         keeps_memory: glibc was told not to hand freed memory back.
     """
 
@@ -42,7 +52,7 @@ class CpuSettings:
     keeps_memory: bool
 
 
-def tune_cpu(*, threads: int | None = 1) -> CpuSettings:
+def tune_cpu(*, threads: int | None = 1, wide: bool = True) -> CpuSettings:
     """Apply the settings to this process; the matmul route is taken back when the probe finds it inexact.
 
     The number of compiled products kept is read once by a process, when the route is first used.
@@ -50,9 +60,14 @@ def tune_cpu(*, threads: int | None = 1) -> CpuSettings:
     Args:
         threads: torch threads to use; `None` leaves them as they are. One is best for a batch of this size, and
             makes sums independent of the machine.
+        wide: whether products are large enough for the oneDNN route; otherwise torch's own is put back, so that
+            rounding does not depend on what this process has tuned before.
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    if not wide:
+        torch.set_float32_matmul_precision("highest")
+        return CpuSettings(False, 0.0, _keep_memory())
     for variable, most in _KEPT_PRODUCTS.items():
         os.environ.setdefault(variable, most)
     before = torch.get_float32_matmul_precision()
@@ -64,11 +79,11 @@ def tune_cpu(*, threads: int | None = 1) -> CpuSettings:
 
 
 @contextlib.contextmanager
-def tuned_cpu(*, threads: int | None = 1) -> Iterator[CpuSettings]:
+def tuned_cpu(*, threads: int | None = 1, wide: bool = True) -> Iterator[CpuSettings]:
     """`tune_cpu` for the length of a block; threads and matmul route are put back behind it."""
     before, before_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
     try:
-        yield tune_cpu(threads=threads)
+        yield tune_cpu(threads=threads, wide=wide)
     finally:
         torch.set_float32_matmul_precision(before)
         torch.set_num_threads(before_threads)

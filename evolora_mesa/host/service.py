@@ -17,7 +17,7 @@ from evolora_mesa.errors import AdapterError, ConfigError, HostError
 from evolora_mesa.host.architecture import Architecture, read_config
 from evolora_mesa.host.bank import BARE, AdapterBank
 from evolora_mesa.host.constrained import Guidance, Guide
-from evolora_mesa.host.cpu import tune_cpu
+from evolora_mesa.host.cpu import WIDE, tune_cpu
 from evolora_mesa.host.decode import Decoded, Rows, decode_rows
 from evolora_mesa.host.folder import find_host
 from evolora_mesa.host.generic import GenericHost, decode_generic
@@ -145,7 +145,7 @@ class HostService:
         folder = find_host(path)
         config = read_config(folder)
         if chosen.type == "cpu" and tuned:
-            tune_cpu(threads=threads)
+            tune_cpu(threads=threads, wide=_is_wide(config))
         elif chosen.type == "cpu" and threads is not None:
             torch.set_num_threads(threads)
         arch = None if route == "generic" else Architecture.from_config(config)
@@ -369,6 +369,12 @@ def _whole_numbers(name: str, values: Sequence[int]) -> torch.Tensor:
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch's for too large a number varies
         expected = f"whole numbers below 2**63, got {error}"
         raise HostError("not a whole number", where=f"Request.{name}", expected=expected) from error
+
+
+def _is_wide(config: dict[str, Any]) -> bool:
+    text = config.get("text_config")  # some configs keep what concerns text one level down
+    size = (text if isinstance(text, dict) else config).get("hidden_size")
+    return isinstance(size, int) and size >= WIDE
 
 
 def _find_device(name: str) -> torch.device:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from evolora_mesa.host import HostService, cpu
 from evolora_mesa.host.cpu import tune_cpu, tuned_cpu
+from evolora_mesa.host.service import _is_wide
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,25 @@ def test_an_exact_route_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "_probe", lambda: 3e-7)
     assert tune_cpu().fast_matmul
     assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_narrow_hosts_get_the_usual_route_back() -> None:
+    torch.set_float32_matmul_precision("medium")
+    assert not tune_cpu(wide=False).fast_matmul
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize(("width", "route"), [(48, "medium"), (49, "highest")])
+def test_a_host_is_wide_by_its_hidden_size(
+    width: int, route: str, host_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "_probe", lambda: 3e-7)
+    monkeypatch.setattr("evolora_mesa.host.service.WIDE", width)  # the host has a hidden size of 48
+    folder = host_folder("qwen3")
+    HostService.load(folder, device="cpu")
+    assert torch.get_float32_matmul_precision() == route
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert _is_wide({"text_config": config}) == _is_wide(config) == (route == "medium")
 
 
 def test_the_probe_tells_float32_from_bfloat16() -> None:

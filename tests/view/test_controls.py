@@ -66,10 +66,10 @@ def test_step_play_and_pause(opened: Any, draw: Any) -> None:
     wait_for(lambda: "generation 1" in bar.text())
     bar.click("Play")
     wait_for(lambda: session.picture.value.tick > 2)
-    assert bar.button("Step").disabled
+    wait_for(lambda: bar.button("Step").disabled)
     bar.click("Pause")
     wait_for(lambda: session.status.value == "paused")
-    assert not bar.button("Step").disabled
+    wait_for(lambda: not bar.button("Step").disabled)
 
 
 def test_every_fact_has_its_name(opened: Any, draw: Any) -> None:

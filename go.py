@@ -297,19 +297,19 @@ def run(arguments, offline=False, folder=None):
     environment = base_environment(TOKENIZERS_PARALLELISM="false")
     if offline:
         environment.setdefault("HF_HUB_OFFLINE", "1")
-    child = subprocess.Popen([str(venv_python()), *arguments], env=environment, cwd=folder)
-    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # a told end leaves no orphan
-    interrupted = False
+    interrupts, before = [], signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:  # the terminal sends it to the child too: wait for its orderly end
+        signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        while True:
-            try:
-                code = child.wait()
-                break
-            except KeyboardInterrupt:  # the terminal sent it to the child too: wait for its orderly end
-                interrupted = True
+        child = subprocess.Popen([str(venv_python()), *arguments], env=environment, cwd=folder)
+        before_kill = signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # a told end leaves no orphan
+        try:
+            code = child.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before_kill)
     finally:
-        signal.signal(signal.SIGTERM, before)
-    if interrupted:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
         raise KeyboardInterrupt
     return code if code >= 0 else 128 - code
 

@@ -55,6 +55,7 @@ def opening_of(what: str) -> Opening:
         ConfigError: no such world, or something is wrong with it.
         RunError: a folder that holds no run.
     """
+    from evolora_mesa.alife.runs import is_classic
     from evolora_mesa.configfile import load_config, shipped_configs
     from evolora_mesa.record.layout import STORE_FILE
     from evolora_mesa.view.opening import Opening
@@ -62,7 +63,7 @@ def opening_of(what: str) -> Opening:
     folder = Path(what)
     if what in shipped_configs() or not what.strip() or not folder.is_dir():
         return Opening(config=load_config(what))
-    if not (folder / STORE_FILE).is_file():
+    if not (folder / STORE_FILE).is_file() and not is_classic(folder):
         raise RunError("not the folder of a run", where=folder, expected=f"one that has a {STORE_FILE}")
     place = folder.resolve()
     return Opening(run=place.name, runs_folder=place.parent)

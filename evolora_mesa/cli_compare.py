@@ -83,6 +83,7 @@ def compare(
 def _recorded(runs: list[Path]) -> list[Column]:
     """A column for each world of which there are runs."""
     from evolora_mesa.alife.compare.columns import EVOLORA, Column
+    from evolora_mesa.alife.runs import check_is_world
     from evolora_mesa.record.continuing import check_is_run
     from evolora_mesa.record.given import given_settings
     from evolora_mesa.record.layout import STORE_FILE
@@ -90,6 +91,7 @@ def _recorded(runs: list[Path]) -> list[Column]:
 
     worlds: dict[str, list[str]] = {}
     for run in runs:
+        check_is_world(run, do="Classics are run anew, by their names; evolora report sets recorded ones side by side.")
         check_is_run(run)
         with RunStore.open(run / STORE_FILE) as store:
             facts = store.meta

@@ -38,6 +38,7 @@ def judge(
     ] = None,
 ) -> None:
     """Rate answers of a run, in pairs and blindly; every rating is kept at once."""
+    from evolora_mesa.alife.runs import check_is_world
     from evolora_mesa.record.continuing import check_is_run, is_only_founded, newest, settings_of, world_at
     from evolora_mesa.record.layout import RATINGS_FILE
     from evolora_mesa.record.lock import RunLock
@@ -45,6 +46,7 @@ def judge(
     from evolora_mesa.society.judge import read_script
     from evolora_mesa.society.ratings import RatingBook
 
+    check_is_world(run, do="Nobody in it answers in words that could be rated; evolora report tells what happened.")
     check_is_run(run)
     someone: Judge = Person() if script is None else read_script(script)
     with RunLock(run):  # a run that went on meanwhile would have heard what it cannot hear when it is lived again

@@ -33,6 +33,7 @@ def lineage(
     everybody: Annotated[bool, typer.Option("--all", help="Draw also those who left nobody behind.")] = False,
 ) -> None:
     """Show the survivors' family tree; export all births."""
+    from evolora_mesa.alife.runs import check_is_world
     from evolora_mesa.record.layout import STORE_FILE
     from evolora_mesa.record.phylogeny import (
         PHYLOGENY_FILE,
@@ -44,6 +45,7 @@ def lineage(
         to_graphml,
     )
 
+    check_is_world(run, do="Its phylogeny is log/phylogeny.csv, in the ALife standard; evolora report draws it.")
     wanted = [path for path in (csv, graphml) if path is not None]
     for path in wanted:
         check_new(path)

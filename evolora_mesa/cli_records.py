@@ -56,11 +56,13 @@ def export(
     ] = None,
 ) -> None:
     """Write the tables of a run as files for other programs."""
+    from evolora_mesa.alife.runs import check_is_world
     from evolora_mesa.record.export import EXPORTED
     from evolora_mesa.record.export import export as exported
     from evolora_mesa.record.layout import STORE_FILE
     from evolora_mesa.record.store import RunStore
 
+    check_is_world(run, do="Its tables lie in it: series.csv, log/phylogeny.csv, log/log.npz.")
     with RunStore.open(run / STORE_FILE) as store:
         for path, rows in exported(store, run / "export" if out is None else out, form, table or EXPORTED).items():
             print(f"{path}  {rows} rows")
@@ -71,12 +73,16 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show how far it is, and leave.")] = False,
 ) -> None:
     """Follow a run that another process writes; Ctrl-C leaves, and the run goes on."""
+    from evolora_mesa.alife.runs import is_classic
+    from evolora_mesa.cli_classic import watch_classic
     from evolora_mesa.record.layout import STORE_FILE, SUMMARY_FILE
     from evolora_mesa.record.live import open_view
     from evolora_mesa.record.lock import RunLock
     from evolora_mesa.record.store import RunStore
     from evolora_mesa.record.summary import earlier_results
 
+    if is_classic(run):
+        return watch_classic(run, once=once)
     with RunStore.open(run / STORE_FILE) as store:
         asked = int(store.meta["asked_generations"])
         view = open_view(sys.stdout, str(run), asked)

@@ -18,9 +18,13 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Live a run again from its settings and seed, and compare what happens."""
-    from evolora_mesa.study.sweep.replaying import replay_any
+    from evolora_mesa.alife.runs import is_classic
 
-    found = replay_any(run)
+    if is_classic(run):
+        from evolora_mesa.alife.replaying import replay_classic as replayed
+    else:
+        from evolora_mesa.study.sweep.replaying import replay_any as replayed
+    found = replayed(run)
     if as_json:
         print(json.dumps({**found._asdict(), "same": found.same}))
     else:

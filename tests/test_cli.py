@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import PATIENCE, environment
 
 from evolora_mesa import __version__
 from evolora_mesa.cli import main
@@ -21,7 +22,6 @@ from evolora_mesa.record.reporters import MODEL_REPORTERS
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.shipped import shipped_folder
 
-ROOT = Path(__file__).resolve().parent.parent
 PETRI = shipped_folder("models") / "petri"
 UNTUNED = "--set=host.tune_cpu=false"  # in this process other tests follow
 INTERRUPTED = 130
@@ -34,10 +34,6 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "evolora_mesa.cli", *arguments]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **more}
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -140,7 +136,7 @@ def test_the_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
     for hash_seed in ("0", "1"):
         done = subprocess.run(
             command("run", "smoke", "--seed", "7", "--generations", "12", "--out", hash_seed),
-            env=environment(PYTHONHASHSEED=hash_seed, FORCE_COLOR="1"),
+            env=environment(PYTHONUTF8="1", PYTHONHASHSEED=hash_seed, FORCE_COLOR="1"),
             capture_output=True,
             text=True,
             check=True,
@@ -161,12 +157,12 @@ def test_the_same_seed_is_the_same_run_whatever_the_hash_seed() -> None:
 def test_ctrl_c_ends_after_the_generation_with_files_and_summary() -> None:
     arguments = command("run", "smoke", "--generations", "1000000", "--out", "here")
     with subprocess.Popen(
-        arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments, env=environment(PYTHONUTF8="1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline().startswith("generation 0/")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == INTERRUPTED
     assert "Ended early by Ctrl-C." in out and "Written to here" in out
     assert err == "finishing this generation; Ctrl-C again leaves at once\n"
@@ -180,13 +176,13 @@ def test_ctrl_c_ends_after_the_generation_with_files_and_summary() -> None:
 def test_a_reader_that_goes_away_ends_the_run_without_noise() -> None:
     arguments = command("run", "smoke", "--generations", "1000000", "--out", "here")
     with subprocess.Popen(
-        arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments, env=environment(PYTHONUTF8="1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
-        assert process.wait(timeout=120) != 0
+        assert process.wait(timeout=PATIENCE) != 0
     assert json.loads(Path("here/summary.json").read_text(encoding="utf-8"))["outcome"] == "output closed"
 
 
@@ -292,7 +288,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "--help", "--version"],
-        env=environment(),
+        env=environment(PYTHONUTF8="1"),
         capture_output=True,
         text=True,
         check=True,

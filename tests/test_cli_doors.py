@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE, environment, wait_until
 from safetensors.torch import load_file
 
 from evolora_mesa.cli import main
@@ -30,15 +30,15 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def shell(redirection: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def shell(redirection: str, *arguments: str, **surroundings: str) -> subprocess.CompletedProcess[str]:
     """A command under a shell that redirects its streams."""
     return subprocess.run(
         ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "evolora_mesa.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env=environment(**surroundings),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 
@@ -132,13 +132,11 @@ def test_a_table_that_cannot_be_shown_is_saved_all_the_same() -> None:
 def test_a_kill_ends_a_run_in_order(name: str) -> None:
     number = signal.Signals[name]
     command = [sys.executable, "-m", "evolora_mesa.cli", "run", "smoke", "--generations", "1000000", "--out", "here"]
-    with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(number)
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
     assert f"Ended early by {name}." in out
     summary = json.loads(Path("here/summary.json").read_text(encoding="utf-8"))
@@ -158,14 +156,11 @@ def test_a_kill_leaves_no_debris_of_a_training() -> None:
         "train",
         str(ROOT / "configs" / "hosts" / "petri.yaml"),
     ]
-    with subprocess.Popen(
-        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        while not any(Path().glob("out/.host-*")):
-            assert process.poll() is None
-            time.sleep(0.05)
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: process.poll() is not None or any(Path().glob("out/.host-*/*")), "the training to begin")
+        assert process.returncode is None
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert not list(Path("out").iterdir())
 
@@ -204,10 +199,10 @@ def test_the_installed_script_finds_a_family_beside_its_user_as_the_module_does(
     for program in ([str(script)], ["-m", "evolora_mesa.cli"]):
         done = subprocess.run(
             [sys.executable, *program, *RUN, "--set=tasks.user_families=[beside:Count]"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert done.returncode == MISTAKE
         assert "not a task family (beside:Count)" in done.stderr  # it was imported, then judged
@@ -271,10 +266,10 @@ def test_a_working_folder_that_is_gone_is_told() -> None:
     script = f'mkdir gone; cd gone; rmdir ../gone; exec "{sys.executable}" -m evolora_mesa.cli doctor'
     done = subprocess.run(
         ["sh", "-c", script],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (MISTAKE, "")
     assert done.stderr == "error: the working folder is gone. Change to a folder that exists.\n"

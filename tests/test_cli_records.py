@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE, environment
 
 from evolora_mesa.cli import main
 from evolora_mesa.record.export import EXPORTED
 from evolora_mesa.record.store import RunStore
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -209,12 +207,12 @@ def test_results_that_are_older_than_the_records_are_told(
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_another_process_follows_a_run_to_its_end(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     folder = str(tmp_path / "run")
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         code = [sys.executable, "-m", "evolora_mesa.cli", *arguments]
-        return subprocess.Popen(code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        surroundings = environment(PYTHONUTF8="1")
+        return subprocess.Popen(code, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     with start("run", "smoke", "--generations", "100000", "--out", folder) as writer:
         assert writer.stdout is not None
@@ -224,8 +222,8 @@ def test_another_process_follows_a_run_to_its_end(tmp_path: Path) -> None:
             first = reader.stdout.readline()
             assert first.startswith("generation ") and "/100000  alive " in first
             writer.send_signal(signal.SIGINT)
-            writer.communicate(timeout=120)
-            rest, error = reader.communicate(timeout=60)
+            writer.communicate(timeout=PATIENCE)
+            rest, error = reader.communicate(timeout=PATIENCE)
     assert (reader.returncode, error) == (0, "")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     assert rest.endswith(f"generation {summary['generations']} of 100000\n")

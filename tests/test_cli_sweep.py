@@ -12,11 +12,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import PATIENCE, environment, wait_until
 
 from evolora_mesa.cli import main
 from evolora_mesa.record.store import RunStore
@@ -196,20 +196,22 @@ def test_a_signal_ends_a_sweep_in_order_and_the_same_command_goes_on(
 ) -> None:
     trace = tmp_path / "trace"
     tree = {**FRAGILE, "factors": {"grief": ["", "sleep"]}, "seeds": 1, "set": {"trace": str(trace)}}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(MODELS), str(HERE.parent)))}
     process = subprocess.Popen(
         [sys.executable, "-m", "evolora_mesa.cli", "sweep", spec_file(tmp_path, tree), "--out", "out"],
-        env=environment,
+        env=environment(MODELS),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    end = time.monotonic() + 60
-    while time.monotonic() < end and not (trace.exists() and results(tmp_path / "out")):
-        time.sleep(0.05)
-    os.killpg(process.pid, number)  # as a terminal does
-    told, error = process.communicate(timeout=60)
+    try:
+        wait_until(
+            lambda: process.poll() is not None or (trace.exists() and results(tmp_path / "out")), "a run to be over"
+        )
+        os.killpg(process.pid, number)  # as a terminal does
+        told, error = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
     assert process.returncode == code, (told, error)
     assert "1 of 2 runs are done; the same command goes on: evolora sweep" in told.splitlines()[-1]
     assert [row["status"] for row in results(tmp_path / "out")] == ["done"]

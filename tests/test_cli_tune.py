@@ -9,19 +9,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pytest
+from processes import environment, wait_until
 
 from evolora_mesa.cli import main
 from evolora_mesa.configfile import load_config
 from evolora_mesa.strictyaml import dump_yaml, parse_yaml
 from evolora_mesa.study.sweep.engine import Ended
 from evolora_mesa.study.sweep.job import Job
+from evolora_mesa.study.sweep.ledger import results_in
 from evolora_mesa.study.sweep.work import run_job
 
 pytest.importorskip("optuna")
@@ -214,23 +215,26 @@ def test_a_tuning_that_was_killed_goes_on_to_the_same_end(tmp_path: Path) -> Non
     assert main(["tune", spec, "--out", "calm", "--workers", "2", "--fresh", "3", "--quiet"]) == 0
     command = ["tune", spec, "--out", "cut", "--fresh", "3", "--workers", "1"]
     for part, least in (("search", 4), ("report", 1)):
-        kill_after(tmp_path / "cut" / part, least, command)
-    assert len(rows(tmp_path / "cut" / "report")) < 6
+        folder = tmp_path / "cut" / part
+        kill_after(folder, least, command)
+        assert len(results_in(folder, {})) == least
     assert main([*command, "--quiet"]) == 0
     assert found(tmp_path / "cut") == found(tmp_path / "calm")
 
 
 def kill_after(folder: Path, least: int, command: list[str]) -> None:
-    """Kill -9 as soon as so many runs of a sweep are over."""
-    path = os.pathsep.join((str(MODELS), str(HERE.parent)))
-    slow = {**os.environ, "PYTHONPATH": path, "HILL_PAUSE": "0.4"}
-    process = subprocess.Popen([sys.executable, "-m", "evolora_mesa.cli", *command], env=slow, start_new_session=True)
-    end = time.monotonic() + 120
-    while time.monotonic() < end and not ((folder / "results.csv").exists() and len(rows(folder)) >= least):
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    """Kill -9 when so many runs of a sweep are over; the next one waits for that."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evolora_mesa.cli", *command],
+        env=environment(MODELS, HILL_END=f"{least}:{folder}"),
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: process.poll() is not None or len(results_in(folder, {})) >= least, "runs to be over")
+        assert process.returncode is None, "it ended before it could be killed"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.usefixtures("here")

@@ -7,6 +7,8 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 import venv
@@ -347,6 +349,15 @@ def test_a_child_that_a_signal_ended_gives_128_plus_its_number(project):
     assert project.go.run(["-c", "import os; os.kill(os.getpid(), 9)"]) == 137
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """As in a terminal: what a script starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 @pytest.mark.skipif(os.name == "nt", reason="signals are a matter of POSIX")
 def test_after_ctrl_c_the_child_ends_in_its_own_time_and_the_code_is_130(project, monkeypatch, tmp_path):
     project.go.main(["setup"])
@@ -359,6 +370,26 @@ def test_after_ctrl_c_the_child_ends_in_its_own_time_and_the_code_is_130(project
     )
     assert project.go.main(["run"]) == 130
     assert started.exists() and ended.exists()
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
+@pytest.mark.skipif(os.name == "nt", reason="signals are a matter of POSIX")
+def test_ctrl_c_while_the_child_is_being_started_waits_for_it_too(project, monkeypatch, tmp_path):
+    class Popen(subprocess.Popen):
+        def __init__(self, command, **options):
+            super().__init__(command, **options)
+            if "evolora_mesa.cli" in command:
+                signal.raise_signal(signal.SIGINT)
+
+    project.go.main(["setup"])
+    ended = tmp_path / "ended"
+    project.program(
+        project.packages() / "evolora_mesa" / "cli.py",
+        f"import pathlib, time\ntime.sleep(0.5)\npathlib.Path({str(ended)!r}).touch()\n",
+    )
+    monkeypatch.setattr(project.go.subprocess, "Popen", Popen)
+    assert project.go.main(["run"]) == 130
+    assert ended.exists()
 
 
 def test_tests_leave_the_slow_ones_out(project, capfd):

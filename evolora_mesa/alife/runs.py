@@ -1,8 +1,8 @@
 """Runs of classic models in folders: settings, a checkpoint that a kill cannot spoil, and in the end the event log.
 
-A folder holds ``config.yaml``; ``checkpoint.npz``, the whole model with its log so far; and once the run is over
-``log/``, ``series.csv`` and, written last, ``summary.json``. A run that goes on from its checkpoint comes to the same,
-bit for bit, as one that was never cut off.
+A folder holds ``config.yaml``, with the length that was asked for last; ``checkpoint.npz``, the whole model with its
+log so far; and once the run is over ``log/``, ``series.csv`` and, written last, ``summary.json``. A run that goes on
+from its checkpoint comes to the same, bit for bit, as one that was never cut off.
 """
 
 from __future__ import annotations
@@ -40,12 +40,16 @@ __all__ = [
     "LOG_FOLDER",
     "SERIES_FILE",
     "ClassicConfig",
+    "check_is_world",
     "checkpointed",
     "classic_config",
+    "ended_by_itself",
     "founded",
     "is_classic",
     "live",
+    "reached",
     "series_table",
+    "summary_of",
     "taken_up",
 ]
 
@@ -54,6 +58,8 @@ LOG_FOLDER: Final = "log"
 SERIES_FILE: Final = "series.csv"
 _FACTS: Final = "facts"  # the name under which a checkpoint keeps what is no array, as bytes of JSON
 _ARRAYS: Final = "arrays/"
+_STEP: Final = "step"  # so that whoever only asks how far a run is need not read all of it
+_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 class ClassicConfig(Section):
@@ -143,8 +149,9 @@ def live(model: EvoModel, config: ClassicConfig, folder: Path, is_wanted: Callab
         LogError: the model's log does not add up.
     """
     began = time.monotonic()
-    if not (folder / CONFIG_FILE).exists():
-        write(folder / CONFIG_FILE, dump_yaml(config.model_dump(mode="json")), new=False)
+    # Also of a run that goes on: a kill must not make it forget to what length.
+    write(folder / CONFIG_FILE, dump_yaml(config.model_dump(mode="json")), new=False)
+    if not (folder / CHECKPOINT_FILE).exists():
         _save(model, folder)
     while model.running and model.tick < config.generations and is_wanted():
         model.step()
@@ -184,9 +191,56 @@ def series_table(series: Mapping[str, Sequence[object]]) -> str:
 
 
 def is_classic(folder: Path) -> bool:
-    """Whether the folder is that of a run of a classic model."""
+    """Whether the folder is that of a run of a classic model, if only just founded."""
     # os.path, for which a name that no file can have is no file's.
-    return os.path.isfile(folder / CHECKPOINT_FILE) and not os.path.exists(folder / STORE_FILE)
+    if os.path.exists(folder / STORE_FILE):
+        return False
+    if os.path.isfile(folder / CHECKPOINT_FILE):
+        return True
+    return os.path.isfile(folder / CONFIG_FILE) and classic_config(str(folder / CONFIG_FILE)) is not None
+
+
+def check_is_world(run: Path, *, do: str) -> None:
+    """Refuse a run of a classic model.
+
+    Args:
+        do: what to use instead, as an imperative sentence.
+
+    Raises:
+        RunError: it is one.
+    """
+    if is_classic(run):
+        raise RunError("that is a run of a classic model", where=run, expected="a run of a world of ours", do=do)
+
+
+def reached(folder: Path) -> int:
+    """Steps up to the newest checkpoint.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
+            return int(saved[_STEP]) if _STEP in saved.files else int(json.loads(saved[_FACTS].tobytes())["tick"])
+    except _UNREADABLE as error:
+        raise _unread(folder, error) from error
+
+
+def summary_of(folder: Path) -> dict[str, Any] | None:
+    """What the run said at its end; empty if that cannot be read, `None` before."""
+    try:
+        found = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def ended_by_itself(folder: Path, step: int) -> bool:
+    """Whether the model of a run that has come to ``step`` would not go further."""
+    summary = summary_of(folder) or {}
+    return (summary.get("generations"), summary.get("outcome")) == (step, "stopped")
 
 
 def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:
@@ -207,7 +261,7 @@ def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, Cl
 
 
 def checkpointed(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:
-    """The same, however long the run is.
+    """The same, however long the run is; at its founding where a kill came before the first checkpoint.
 
     Raises:
         RunError: the checkpoint cannot be read.
@@ -216,6 +270,8 @@ def checkpointed(folder: Path, generations: int | None = None) -> tuple[EvoModel
     if config is None:
         raise RunError("not the folder of a run", where=folder, expected=f"a model in its {CONFIG_FILE}")
     model = founded(config)
+    if not (folder / CHECKPOINT_FILE).exists():
+        return model, config
     try:
         with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
             state = json.loads(saved[_FACTS].tobytes())
@@ -223,9 +279,13 @@ def checkpointed(folder: Path, generations: int | None = None) -> tuple[EvoModel
                 name.removeprefix(_ARRAYS): saved[name] for name in saved.files if name.startswith(_ARRAYS)
             }
         model.load_state_dict(state)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=str(error)) from error
+    except _UNREADABLE as error:
+        raise _unread(folder, error) from error
     return model, config
+
+
+def _unread(folder: Path, error: Exception) -> RunError:
+    return RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=str(error))
 
 
 def _save(model: EvoModel, folder: Path) -> None:
@@ -236,7 +296,7 @@ def _save(model: EvoModel, folder: Path) -> None:
     try:
         with workshop(folder) as made:
             with (made / CHECKPOINT_FILE).open("wb") as file:
-                np.savez(file, allow_pickle=False, **{_FACTS: facts}, **arrays)
+                np.savez(file, allow_pickle=False, **{_STEP: np.array(model.tick), _FACTS: facts}, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(made / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evolora_mesa.alife.log import EventLog
-from evolora_mesa.alife.runs import LOG_FOLDER, SERIES_FILE, ClassicConfig, checkpointed, series_table
+from evolora_mesa.alife.runs import LOG_FOLDER, SERIES_FILE, ClassicConfig, checkpointed, series_table, summary_of
 from evolora_mesa.errors import LogError
 from evolora_mesa.record.invariants import Finding
 from evolora_mesa.record.layout import SUMMARY_FILE
@@ -20,7 +20,7 @@ from evolora_mesa.record.verification import Verification
 if TYPE_CHECKING:
     from evolora_mesa.alife.interface import EvoModel
 
-__all__ = ["verify_classic"]
+__all__ = ["digest_of", "verify_classic"]
 
 
 def verify_classic(run: Path) -> Verification:
@@ -30,7 +30,7 @@ def verify_classic(run: Path) -> Verification:
         RunError: the checkpoint cannot be read.
     """
     model, config = checkpointed(run)
-    summary = _summary(run)
+    summary = summary_of(run)
     ended = summary.get("generations", model.tick) if summary is not None else None
     is_earlier = isinstance(ended, int) and ended < model.tick
     faults = list(_own(model))
@@ -38,22 +38,11 @@ def verify_classic(run: Path) -> Verification:
         faults += _beside(run, model, config, summary)
     return Verification(
         model.tick,
-        _digest(model),
+        digest_of(model),
         [Finding("files agree with the checkpoint", -1, fault) for fault in faults],
         finished=summary is not None and not is_earlier,
         results=f"log, series and summary are those of generation {ended}" if is_earlier else "",
     )
-
-
-def _summary(run: Path) -> dict[str, Any] | None:
-    """What the run said at its end; empty if that cannot be read, `None` before."""
-    try:
-        found = json.loads((run / SUMMARY_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _own(model: EvoModel) -> Iterator[str]:
@@ -83,7 +72,7 @@ def _are_equal(one: EventLog, other: EventLog) -> bool:
     )
 
 
-def _digest(model: EvoModel) -> str:
+def digest_of(model: EvoModel) -> str:
     """SHA-256 of the model's whole state."""
     state = model.state_dict()
     arrays = state.pop("arrays")

@@ -47,26 +47,31 @@ class Leaving:
     def __init__(self) -> None:
         self.by = ""
         self._handlers = contextlib.ExitStack()
-        self._again: threading.Timer | None = None
+        self._again: list[threading.Timer] = []
         self._patience = _PATIENCE
+        self._is_over = False
 
     def __enter__(self) -> Leaving:
         self._handlers.enter_context(_handled(_KILLS, self._leave))
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._again is not None:
-            self._again.cancel()
+        self._is_over = True
+        for again in self._again:
+            again.cancel()
+        for again in self._again:
+            again.join()  # it may be sending its signal right now, for which the handlers before ours are not meant
         self._handlers.close()
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
-        if self.by:  # a closed terminal can send its signal twice, which must not disturb the unwinding
+        if self.by or self._is_over:  # a closed terminal can send its signal twice: the unwinding goes on undisturbed
             return
         if self._patience > 0 and _imports(frame):
             self._patience -= 1
-            self._again = threading.Timer(_AGAIN_AFTER, signal.raise_signal, [number])
-            self._again.daemon = True
-            self._again.start()
+            again = threading.Timer(_AGAIN_AFTER, signal.raise_signal, [number])
+            again.daemon = True
+            self._again.append(again)
+            again.start()
         else:
             self.by = signal.Signals(number).name
             raise Killed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from evolora_mesa.alife.figures import figure_of
 from evolora_mesa.view.charts.frame import Option, axis, frame, numbers, points, short
 from evolora_mesa.view.stage import Stage
 from evolora_mesa.view.theme import Theme
@@ -183,8 +184,8 @@ def series_charts(picture: ClassicPicture, theme: Theme) -> dict[str, Option]:
     return {
         name: {
             **frame(theme, trigger="axis"),
-            "xAxis": axis(theme, "tick", across=True, min=0, max=max(len(values) - 1, 1), minInterval=1),
-            "yAxis": axis(theme, name.replace("_", " ")),
+            "xAxis": axis(theme, "step", across=True, min=0, max=max(len(values) - 1, 1), minInterval=1),
+            "yAxis": axis(theme, figure_of(name).label, figure_of(name).unit),
             "series": [_line(name, values, theme)],
         }
         for name, values in picture.series.items()
@@ -196,7 +197,7 @@ def _line(name: str, values: np.ndarray, theme: Theme) -> Option:
     some = _spread(len(values), _SHOWN)
     return {
         "id": name,
-        "name": name.replace("_", " "),
+        "name": figure_of(name).label,
         "type": "line",
         "data": points(some.astype(float), values[some]),
         "showSymbol": False,

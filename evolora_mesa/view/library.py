@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar
 
+from evolora_mesa.alife.runs import CHECKPOINT_FILE, classic_config, ended_by_itself, reached
 from evolora_mesa.errors import EvoloraError, one_line
 from evolora_mesa.record.database import connect_to_read, faults
-from evolora_mesa.record.layout import STORE_FILE
+from evolora_mesa.record.layout import CONFIG_FILE, STORE_FILE
 from evolora_mesa.record.lock import RunLock
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import parse_yaml
@@ -21,7 +22,7 @@ from evolora_mesa.study.sweep.results import read_results
 
 __all__ = ["Library", "RunEntry", "State", "SweepEntry"]
 
-State = Literal["running", "finished", "extinct", "stopped", "unreadable"]
+State = Literal["running", "finished", "ended", "extinct", "stopped", "unreadable"]
 Entry = TypeVar("Entry", "RunEntry", "SweepEntry")
 
 _MOST: Final = 300  # folders, those changed last
@@ -33,10 +34,14 @@ class RunEntry(NamedTuple):
 
     Attributes:
         name: of its folder.
-        generation, asked: how far it is, and how far it was to go.
+        state: "ended" is that of a classic model that would not go further; "stopped" goes on with evolora resume.
+        world: its name, or that of a classic model.
+        generation, asked: how far it is, and how far it was to go; of a classic model, steps.
+        population: organelles alive; `None` for a classic model.
         success: share of right answers in its last generation; `None` where nobody answered.
         changed: when something was last written, in seconds since 1970.
         trouble: why it cannot be read, in one line.
+        classic: it is one of a classic model.
     """
 
     name: str
@@ -46,9 +51,10 @@ class RunEntry(NamedTuple):
     seed: str = ""
     generation: int = 0
     asked: int = 0
-    population: int = 0
+    population: int | None = None
     success: float | None = None
     trouble: str = ""
+    classic: bool = False
 
 
 class SweepEntry(NamedTuple):
@@ -88,40 +94,47 @@ class Library:
 
     def runs(self) -> tuple[RunEntry, ...]:
         """All runs, the one that changed last first; those that cannot be read say why."""
-        return _listed(self._runs, STORE_FILE, None, _run_entry, self._known_runs)
+        readers = {STORE_FILE: _run_entry, CHECKPOINT_FILE: _classic_entry}
+        return _listed(self._runs, readers, None, self._known_runs)
 
     def sweeps(self) -> tuple[SweepEntry, ...]:
         """All sweeps, likewise."""
-        return _listed(self._sweeps, SWEEP_STORE, SWEEP_LOCK, _sweep_entry, self._known_sweeps)
+        return _listed(self._sweeps, {SWEEP_STORE: _sweep_entry}, SWEEP_LOCK, self._known_sweeps)
 
 
 def _listed(
     parent: Path,
-    store: str,
+    readers: Mapping[str, Callable[[Path, bool, float], Entry]],
     lock: str | None,
-    read: Callable[[Path, bool, float], Entry],
     known: dict[str, tuple[object, Entry]],
 ) -> tuple[Entry, ...]:
-    """An entry for every folder with such a store, latest first; ``known`` is brought up to date."""
-    found = sorted(_stores(parent, store), key=lambda place: (-place[1], place[0].name))[:_MOST]
+    """An entry for every folder with a store that somebody reads, latest first; ``known`` is brought up to date.
+
+    Args:
+        readers: by name of the store; in a folder with several, the first one counts.
+    """
+    found = sorted(_stores(parent, tuple(readers)), key=lambda place: (-place[2], place[0].name))[:_MOST]
     entries = {}
-    for folder, changed, size in found:
+    for folder, store, changed, size in found:
         held = RunLock.is_held(folder) if lock is None else RunLock.is_held(folder, lock)
-        mark = (changed, size, held)
+        mark = (store, changed, size, held)
         before = known.get(folder.name)
-        entries[folder.name] = before if before and before[0] == mark else (mark, read(folder, held, changed))
+        entries[folder.name] = before if before and before[0] == mark else (mark, readers[store](folder, held, changed))
     known.clear()
     known.update(entries)
     return tuple(entry for _, entry in entries.values())
 
 
-def _stores(parent: Path, store: str) -> Iterator[tuple[Path, float, int]]:
-    """Folders with a store, when it was last written, and its size with its log."""
+def _stores(parent: Path, stores: tuple[str, ...]) -> Iterator[tuple[Path, str, float, int]]:
+    """Folders with a store, its name, when it was last written, and its size with its log."""
     try:
         folders = [folder for folder in parent.iterdir() if not folder.name.startswith(".")]
     except OSError:  # none yet
         return
     for folder in folders:
+        store = next((name for name in stores if (folder / name).is_file()), None)
+        if store is None:
+            continue
         times, size = [], 0
         for path in (folder / store, folder / f"{store}-wal"):
             try:
@@ -130,8 +143,8 @@ def _stores(parent: Path, store: str) -> Iterator[tuple[Path, float, int]]:
                 continue
             times.append(status.st_mtime)
             size += status.st_size
-        if times and (folder / store).is_file():
-            yield folder, max(times), size
+        if times:
+            yield folder, store, max(times), size
 
 
 def _run_entry(folder: Path, held: bool, changed: float) -> RunEntry:
@@ -165,6 +178,26 @@ def _run_entry(folder: Path, held: bool, changed: float) -> RunEntry:
         population=population,
         success=figures.get("success_rate"),
     )
+
+
+def _classic_entry(folder: Path, held: bool, changed: float) -> RunEntry:
+    try:
+        config = classic_config(str(folder / CONFIG_FILE))
+        step = reached(folder)
+    except EvoloraError as error:
+        return RunEntry(folder.name, "unreadable", changed, trouble=one_line(str(error)), classic=True)
+    if config is None:
+        trouble = f"no model in its {CONFIG_FILE}"
+        return RunEntry(folder.name, "unreadable", changed, trouble=trouble, classic=True)
+    state: State = "stopped"
+    if held:
+        state = "running"
+    elif step >= config.generations:
+        state = "finished"
+    elif ended_by_itself(folder, step):
+        state = "ended"
+    seed, asked = str(config.seed), config.generations
+    return RunEntry(folder.name, state, changed, config.model, seed, step, asked, classic=True)
 
 
 def _sweep_entry(folder: Path, held: bool, changed: float) -> SweepEntry:

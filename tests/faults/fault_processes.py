@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from processes import environment as surroundings
 
 from evolora_mesa.record.layout import (
     ADAPTERS_FOLDER,
@@ -92,6 +93,7 @@ def _server() -> ForkServerContext:
     server.set_forkserver_preload(["evolora_mesa.cli", "evolora_mesa.record.runfolder", "evolora_mesa.model"])
     with pytest.MonkeyPatch.context() as patch:  # Python 3.11 does not tell the server where we import from
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        patch.setenv("PYTHONWARNINGS", surroundings()["PYTHONWARNINGS"])
         patch.setenv("PYTHONHASHSEED", "0")  # another one has its own test
         forkserver.ensure_running()
     return server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from fault_processes import GENERATIONS, WORLD, digest, ending, evolora
+from processes import environment
 from repetitions import repeated
 from world_fixtures import NOBODY_CAN_PAY, grade_all, lively_world, tiny_world
 
@@ -35,7 +35,7 @@ def test_another_hash_seed_goes_on_to_the_same_end(unbroken: Path, tmp_path: Pat
     assert ended.code == -signal.SIGKILL
     done = subprocess.run(
         [sys.executable, "-m", "evolora_mesa.cli", "resume", str(folder), "--quiet"],
-        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(PYTHONHASHSEED="1"),
         capture_output=True,
         text=True,
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import PATIENCE, descendants, environment, is_alive, wait_until
 
+from evolora_mesa.record.layout import LOG_FILE
 from evolora_mesa.strictyaml import dump_yaml
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -28,16 +28,33 @@ TREE: dict[str, Any] = {
 }
 LIGHT = {**TREE, "metrics": {"success": {"figure": "success_rate", "reduce": "mean"}}}
 TABLES = ("results.csv", "summary.csv", "effects.csv")
-PATIENCE = 120.0  # seconds
+CLI = ("-m", "evolora_mesa.cli")
+# The supervisor has written down its first result, and goes no further.
+STANDING_STILL = """
+import sys, time
+from evolora_mesa.cli import main
+from evolora_mesa.study.sweep.ledger import Ledger
+
+write_down = Ledger.end
+
+def stand_still(*what):
+    write_down(*what)
+    print("standing still", flush=True)
+    time.sleep(600)
+
+Ledger.end = stand_still
+sys.exit(main(sys.argv[1:]))
+"""
 
 
-def sweep(folder: Path, tree: dict[str, Any] = TREE) -> subprocess.Popen[str]:
+def sweep(
+    folder: Path, tree: dict[str, Any] = TREE, *, program: tuple[str, str] = CLI, **surroundings: str
+) -> subprocess.Popen[str]:
     spec = folder.parent / "spec.yaml"
     spec.write_text(dump_yaml(tree), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.Popen(
-        [sys.executable, "-m", "evolora_mesa.cli", "sweep", str(spec), "--out", str(folder), "--workers", "2"],
-        env=environment,
+        [sys.executable, *program, "sweep", str(spec), "--out", str(folder), "--workers", "2"],
+        env=environment(**surroundings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -54,35 +71,12 @@ def tables(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in TABLES}
 
 
-def descendants(process: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{process}/task").glob("*"):
-        try:
-            children = [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
-        except OSError:
-            continue
-        for child in children:
-            found += [child, *descendants(child)]
-    return found
-
-
-def is_alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 def kill(supervisor: subprocess.Popen[str]) -> None:
     """And see that nobody is left."""
     everybody = descendants(supervisor.pid)
     supervisor.kill()
     supervisor.communicate()
-    end = time.monotonic() + PATIENCE
-    while any(map(is_alive, everybody)) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not any(map(is_alive, everybody))
+    wait_until(lambda: not any(map(is_alive, everybody)), "everybody to end")
 
 
 @pytest.fixture(scope="module")
@@ -97,30 +91,22 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], fl
 def test_a_killed_supervisor_leaves_nobody_and_the_same_command_goes_on(tmp_path: Path) -> None:
     calm, folder = tmp_path / "calm", tmp_path / "sweep"
     ended(sweep(calm, LIGHT))
-    process, end = sweep(folder, LIGHT), time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        time.sleep(0.01)
-        if (folder / "results.csv").exists() and b",done," in (folder / "results.csv").read_bytes():
-            break
+    process = sweep(folder, LIGHT, program=("-c", STANDING_STILL))
+    assert process.stdout is not None and "standing still\n" in process.stdout
+    assert descendants(process.pid)
     kill(process)
     told = ended(sweep(folder, LIGHT))
-    assert " are done" in told.splitlines()[0]
+    assert told.splitlines()[0].endswith("; 1 are done")
     assert tables(folder) == tables(calm)
 
 
 @pytest.mark.slow
 def test_killed_workers_are_begun_again(tmp_path: Path, calm: tuple[dict[str, bytes], float]) -> None:
+    """In their fourth generation, counted from the founding, which one that goes on from its second never comes to."""
     folder = tmp_path / "sweep"
-    process, killed = sweep(folder), set[Path]()
-    while process.poll() is None:
-        for lock in set(folder.glob("runs/*/run.lock")) - killed:
-            note = lock.read_text(encoding="ascii").split()
-            if len(killed) < 2 and len(note) > 1 and int(note[1]) in descendants(process.pid):
-                os.kill(int(note[1]), signal.SIGKILL)
-                killed.add(lock)
-        time.sleep(0.002)
-    ended(process)
-    assert len(killed) == 2
+    ended(sweep(folder, EVOLORA_FAULT="store.begun:4"))
+    logs = [path.read_text(encoding="utf-8") for path in folder.glob(f"runs/*/{LOG_FILE}")]
+    assert ["goes on after generation 2" in log for log in logs] == [True] * 4
     assert tables(folder) == calm[0]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import environment
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from world_fixtures import adapters, history, live, lively_world, tiny_world
@@ -355,7 +356,7 @@ def test_a_second_process_is_refused_and_the_lock_of_a_killed_one_heals(tmp_path
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,33 @@ from evolora_mesa.record.interrupt import Interrupt, Killed, Leaving, exit_code,
 ROOT = Path(__file__).resolve().parents[2]
 
 KILLS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """Under nohup a closed terminal is ignored, and so it is by what is tested."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in KILLS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_kill_inside_executed_text_keeps_its_exit_code(tmp_path: Path) -> None:
+    """`python -m` would end as if by Ctrl-C after a plain KeyboardInterrupt."""
+    text = """
+import signal, sys
+from evolora_mesa.record.interrupt import Leaving, exit_code
+with Leaving() as leaving:
+    try:
+        exec("signal.raise_signal(signal.SIGTERM)")
+    except KeyboardInterrupt:
+        pass
+sys.exit(exit_code(leaving.by))
+"""
+    (tmp_path / "executing.py").write_text(text, encoding="utf-8")
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    ended = subprocess.run([sys.executable, "-m", "executing"], env={**os.environ, **path}, timeout=120)
+    assert ended.returncode == exit_code("SIGTERM")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, *KILLS])
@@ -56,6 +84,7 @@ SWALLOWING = """
 import signal
 try:
     signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
 except KeyboardInterrupt:
     raise AssertionError("it came in the midst of an import")
 """
@@ -63,7 +92,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def swallowing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name of a module in whose import a kill comes."""
+    """Name of a module in whose import a kill comes, twice."""
     (tmp_path / "swallowing.py").write_text(SWALLOWING, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "swallowing", raising=False)
@@ -85,36 +114,38 @@ def test_a_kill_does_not_wait_for_ever(swallowing: str, monkeypatch: pytest.Monk
         importlib.import_module(swallowing)
 
 
-def test_a_kill_that_waits_does_not_outlive_its_block(swallowing: str) -> None:
+def test_a_kill_that_waits_does_not_outlive_its_block(swallowing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evolora_mesa.record.interrupt._AGAIN_AFTER", 3600.0)
+    with Leaving() as leaving:
+        importlib.import_module(swallowing)
+    assert [again.is_alive() for again in leaving._again] == [False, False]
+    assert leaving.by == ""
+
+
+def test_a_kill_that_comes_again_as_its_block_ends_is_heard_by_nobody(
+    swallowing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled a moment too late; the handler before ours would end the process."""
+    cancelled = threading.Event()
+
+    class Late(threading.Timer):
+        def __init__(self, seconds: float, send: Callable[[int], None], numbers: list[int]) -> None:
+            super().__init__(0.0, lambda: cancelled.wait(60) and send(*numbers))
+
+        def cancel(self) -> None:
+            cancelled.set()
+
+    monkeypatch.setattr("evolora_mesa.record.interrupt.threading.Timer", Late)
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     try:
         with Leaving() as leaving:
             importlib.import_module(swallowing)
-            again = leaving._again
-        assert again is not None
-        again.join(60)
+        for again in leaving._again:
+            again.join(60)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (leaving.by, heard) == ("", [])
-
-
-def test_a_kill_inside_executed_text_keeps_its_exit_code(tmp_path: Path) -> None:
-    """`python -m` would end as if by Ctrl-C after a plain KeyboardInterrupt."""
-    text = """
-import signal, sys
-from evolora_mesa.record.interrupt import Leaving, exit_code
-with Leaving() as leaving:
-    try:
-        exec("signal.raise_signal(signal.SIGTERM)")
-    except KeyboardInterrupt:
-        pass
-sys.exit(exit_code(leaving.by))
-"""
-    (tmp_path / "executing.py").write_text(text, encoding="utf-8")
-    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
-    ended = subprocess.run([sys.executable, "-m", "executing"], env={**os.environ, **path}, timeout=120)
-    assert ended.returncode == exit_code("SIGTERM")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")

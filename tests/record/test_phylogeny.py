@@ -15,6 +15,7 @@ import pytest
 from genealogy import genome_of, made_book
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import PATIENCE
 from rich.console import Console
 
 from evolora_mesa.errors import RunError
@@ -203,7 +204,7 @@ def test_phylotrackpy_reads_the_file_and_finds_the_same(tmp_path: Path) -> None:
     path = tmp_path / "phylogeny.csv"
     save({path: to_csv(book)})
     # In a process of its own, for phylotrackpy writes names of numpy over those of the module that calls it.
-    peer = subprocess.run([sys.executable, "-c", PEER, str(path)], capture_output=True, check=True, timeout=60)
+    peer = subprocess.run([sys.executable, "-c", PEER, str(path)], capture_output=True, check=True, timeout=PATIENCE)
     depth: dict[int, int] = {}
     for record in book:
         depth[record.id] = 1 + max((depth[parent] for parent in record.parents), default=-1)

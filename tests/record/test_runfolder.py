@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import environment
 from safetensors.torch import load_file, save_file
 from world_fixtures import live, tiny_world
 
@@ -226,7 +227,7 @@ def test_a_full_disk_is_told_as_what_it_is_and_keeps_what_was_written(tmp_path: 
     arguments = ["run", "smoke", "--generations", "500", "--quiet", "--out", str(tmp_path / "run")]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, "--set", "record.checkpoint_every=0"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
         capture_output=True,
         text=True,
     )

@@ -24,7 +24,7 @@ def on_petri(petri: HostService, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def opened(on_petri: None) -> Iterator[Any]:
     """Makes sessions whose world is there, and closes them behind the test."""
-    from staged import LONGEST_WAIT, wait_for
+    from staged import LONGEST_WAIT, hear_out, wait_for
 
     from evolora_mesa.view.session import Session
 
@@ -33,6 +33,7 @@ def opened(on_petri: None) -> Iterator[Any]:
     def open_session(*given: Any, **options: Any) -> Session:
         sessions.append(Session(*(given or ("smoke",) if "model" not in options else ()), **options))
         wait_for(lambda: sessions[-1].status.value != "loading", "the world")
+        hear_out(sessions[-1])
         return sessions[-1]
 
     yield open_session

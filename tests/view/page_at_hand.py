@@ -8,7 +8,7 @@ from typing import Any
 
 import ipyvuetify as vw
 import solara
-from staged import wait_for
+from staged import still, wait_for
 
 from evolora_mesa.view.chart import ChartWidget
 from evolora_mesa.view.table import TableWidget
@@ -25,7 +25,14 @@ class PageAtHand:
     def click(self, label: str) -> None:
         """Press a button as soon as it may be pressed."""
         wait_for(lambda: any(not button.disabled for button in self._buttons(label)), f"button {label}")
-        self._buttons(label)[0].click()
+        with still(self.tree):
+            self._buttons(label)[0].click()
+
+    def put(self, kind: type, label: str, value: Any) -> None:
+        """Type into a field, choose from a list, turn a switch or move a slider."""
+        widget = self.labelled(kind, label)
+        with still(self.tree):
+            widget.v_model = value
 
     def _buttons(self, label: str) -> list[Any]:
         return [button for button in self.tree.find(vw.Btn).widgets if label in button.children]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import mesa
 
@@ -17,6 +19,19 @@ def wait_for(fact: Callable[[], object], what: str = "it") -> None:
     while not fact():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.002)
+
+
+@contextmanager
+def still(tree: Any) -> Iterator[None]:
+    """A drawing that nobody else is at: seen whole, and no hand on it is lost. What changes is drawn at the end."""
+    with tree, tree.thread_lock:
+        yield
+
+
+def hear_out(session: Any) -> None:
+    """Wait until all is shown and drawn of a change of which something can be seen already."""
+    with session._looking:
+        pass
 
 
 class Clock(mesa.Model):

@@ -9,7 +9,7 @@ from typing import Any
 import ipyvuetify as vw
 import pytest
 import solara
-from staged import wait_for
+from staged import still, wait_for
 
 from evolora_mesa.alife import MODELS
 from evolora_mesa.view.classic import ClassicStage, classic_picture, ground_chart, series_charts, stage_of
@@ -68,15 +68,24 @@ def test_the_page_steps_a_model_begins_again_and_gives_it_up(monkeypatch: pytest
     monkeypatch.setattr(classics, "stage_of", kept)
     session = SimpleNamespace(dark=solara.reactive(False))
     _, tree = solara.render(classics.ClassicsPage(session), handle_error=False)
-    wait_for(lambda: _button(tree, "Step") is not None and not _button(tree, "Step").disabled)
-    _button(tree, "Step").click()
+    wait_for(lambda: _is_on(tree, "Step"))
+    _click(tree, "Step")
     wait_for(lambda: made[0].picture is not None and made[0].picture.tick == 1)
-    _button(tree, "Reset").click()
+    _click(tree, "Reset")
     wait_for(lambda: len(made) == 2 and made[0].closed)
     assert not made[1].closed
     tree.close()
     wait_for(lambda: made[1].join(0.1), "a stage lives on without its page")
 
 
-def _button(tree: Any, label: str) -> Any:
-    return next((button for button in tree.find(vw.Btn).widgets if label in button.children), None)
+def _buttons(tree: Any, label: str) -> list[Any]:
+    return [button for button in tree.find(vw.Btn).widgets if label in button.children]
+
+
+def _is_on(tree: Any, label: str) -> bool:
+    return any(not button.disabled for button in _buttons(tree, label))
+
+
+def _click(tree: Any, label: str) -> None:
+    with still(tree):
+        _buttons(tree, label)[0].click()

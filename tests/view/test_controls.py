@@ -8,7 +8,7 @@ from typing import Any
 import ipyvuetify as vw
 import pytest
 import solara
-from staged import LONGEST_WAIT, wait_for
+from staged import LONGEST_WAIT, still, wait_for
 
 from evolora_mesa.configfile import load_config
 from evolora_mesa.view.controls import Notices, Transport
@@ -26,9 +26,10 @@ class Drawn:
         return next(button for button in self.tree.find(vw.Btn).widgets if label in button.children)
 
     def click(self, label: str) -> None:
-        button = self.button(label)
-        assert not button.disabled, label
-        button.click()
+        with still(self.tree):
+            button = self.button(label)
+            assert not button.disabled, label
+            button.click()
 
     def labelled(self, kind: type, label: str) -> Any:
         return next(widget for widget in self.tree.find(kind).widgets if widget.label == label)

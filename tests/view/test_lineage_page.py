@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import ipyvuetify as vw
@@ -10,7 +12,7 @@ import pytest
 import solara
 from genealogy import made_book
 from page_at_hand import PageAtHand
-from staged import wait_for
+from staged import LONGEST_WAIT, wait_for
 
 from evolora_mesa.view.lineage import Family
 from evolora_mesa.view.pages.lineage import FamilyTree, LineagePage
@@ -59,6 +61,31 @@ def test_another_world_has_another_family(opened: Any, draw: Any) -> None:
     page.reads("alive 4 ")
     session.changes.value = {"population.initial": 3}
     session.reset()
+    page.reads("alive 3 ")
+
+
+def test_what_the_world_before_says_too_late_is_not_shown(
+    opened: Any, draw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened()
+    page = draw(LineagePage(session))
+    page.reads("alive 4 ")
+    before, late, door = session.stage.value, list[threading.Thread](), threading.Event()
+    ask = before.ask
+
+    def ask_slowly(question: Any) -> Any:
+        answer = ask(question).result(LONGEST_WAIT)
+        late.append(threading.current_thread())
+        return SimpleNamespace(result=lambda: answer if door.wait(LONGEST_WAIT) else None)
+
+    monkeypatch.setattr(before, "ask", ask_slowly)
+    before.step()
+    wait_for(lambda: late, "an answer on its way")
+    session.changes.value = {"population.initial": 3}
+    session.reset()
+    page.reads("alive 3 ")
+    door.set()
+    wait_for(lambda: not late[0].is_alive(), "the answer")
     page.reads("alive 3 ")
 
 

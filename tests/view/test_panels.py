@@ -13,7 +13,7 @@ import ipyvuetify as v
 import pytest
 import solara
 from pictures import course, event, made_picture, niches, organelles, trial
-from staged import wait_for
+from staged import still, wait_for
 
 from evolora_mesa.view.chart import ChartWidget
 from evolora_mesa.view.course import Course
@@ -73,7 +73,7 @@ def rows_of(table: TableWidget) -> list[dict[str, Any]]:
 
 
 def rows(rc: Any) -> list[dict[str, Any]]:
-    return rows_of(rc.find(TableWidget).widget)
+    return [row for table in rc.find(TableWidget).widgets for row in rows_of(table)]
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -198,7 +198,8 @@ def test_a_world_without_an_archive_says_how_to_get_one(drawn: Any) -> None:
 
 
 def tab(rc: Any, name: str) -> None:
-    rc.find(v.BtnToggle).widget.v_model = _TABS.index(name)
+    with still(rc):
+        rc.find(v.BtnToggle).widget.v_model = _TABS.index(name)
 
 
 def chosen_in(session: Any, drawn: Any, id: int) -> Any:
@@ -218,12 +219,12 @@ def test_the_chosen_organelle_is_seen_from_the_inside(opened: Any, drawn: Any) -
     rc = chosen_in(session, drawn, alive[0])
     assert f"Organelle #{alive[0]}" in words(rc)
     tab(rc, "energy")
-    assert {"ticket", "living"} <= {row["cells"][1] for row in rows(rc)}
+    wait_for(lambda: {"ticket", "living"} <= {row["cells"][1] for row in rows(rc)}, "its transfers")
     tab(rc, "answers")
-    assert all("Answer:" in row["cells"][2] for row in rows(rc))
-    for name in ("skills", "adapter"):
+    wait_for(lambda: rows(rc) and all("Answer:" in row["cells"][2] for row in rows(rc)), "its answers")
+    for name, label in (("skills", "Success of"), ("adapter", "Singular values of")):
         tab(rc, name)
-        assert rc.find(ChartWidget).widget.height
+        wait_for(lambda told=label: [c.label for c in rc.find(ChartWidget).widgets if c.label.startswith(told)], name)
 
 
 def test_another_choice_and_another_generation_are_asked_about_anew(opened: Any, drawn: Any) -> None:
@@ -232,7 +233,7 @@ def test_another_choice_and_another_generation_are_asked_about_anew(opened: Any,
     session.chosen.value = 2
     wait_for(lambda: "lineage 2" in words(rc) and rc.find(v.BtnToggle).widgets, "the other organelle")
     tab(rc, "answers")
-    assert "step the world once" in words(rc)
+    wait_for(lambda: "step the world once" in words(rc), "a world in which nobody has worked yet")
     session.stage.value.step()
     wait_for(lambda: rc.find(TableWidget).widgets, "the answers of the next generation")
 

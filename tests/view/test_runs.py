@@ -12,7 +12,7 @@ import pytest
 import solara
 from made_run import lengthen, made_config, make_run
 from page_at_hand import PageAtHand
-from staged import wait_for
+from staged import still, wait_for
 
 from evolora_mesa.record.lock import RunLock
 from evolora_mesa.view import pages, replay
@@ -20,6 +20,7 @@ from evolora_mesa.view.chart import ChartWidget
 from evolora_mesa.view.charts.compare import FIGURES, compare_chart
 from evolora_mesa.view.course import Course
 from evolora_mesa.view.pages.runs import RunsPage
+from evolora_mesa.view.playback import read_recording
 from evolora_mesa.view.theme import LIGHT
 
 
@@ -39,7 +40,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageAtHand
 def open_first(runs: PageAtHand) -> None:
     wait_for(lambda: runs.table("Runs")[1][0]["id"], "a run that is no longer being made")
     listed, rows = runs.table("Runs")
-    listed.vue_clicked(rows[0]["id"])
+    with still(runs.tree):
+        listed.vue_clicked(rows[0]["id"])
 
 
 def grid_label(runs: PageAtHand) -> str:
@@ -61,7 +63,7 @@ def test_a_run_is_opened_at_its_end_and_shows_any_generation(runs: PageAtHand, t
     make_run(tmp_path / "runs" / "one", 4)
     open_first(runs)
     wait_for(lambda: "generation 4" in grid_label(runs), "the last picture")
-    runs.labelled(vw.Slider, "Generation").v_model = 2
+    runs.put(vw.Slider, "Generation", 2)
     wait_for(lambda: "generation 2" in grid_label(runs), "the second picture")
 
 
@@ -76,7 +78,7 @@ def test_a_run_that_is_being_written_appears_grows_and_is_followed_to_its_end(ru
         lengthen(folder, 4)
         wait_for(lambda: "generation 4" in grid_label(runs), "what came")
         wait_for(lambda: runs.table("Runs")[1][0]["cells"][3] == "4 of 9", "its new length in the list")
-        runs.labelled(vw.Slider, "Generation").v_model = 2
+        runs.put(vw.Slider, "Generation", 2)
         runs.reads("an earlier generation is shown")
         lengthen(folder, 9)
         wait_for(lambda: runs.table("Runs")[1][0]["cells"][3] == "9 of 9", "its end in the list")
@@ -93,8 +95,7 @@ def test_the_family_tree_of_a_run_that_grows_stays_while_it_is_read_again(runs: 
     with RunLock(folder):
         open_first(runs)
         runs.reads("As of generation 1 of 1")
-        tree = runs.labelled(vw.Switch, "Show those")
-        tree.v_model = True
+        runs.put(vw.Switch, "Show those", True)
         lengthen(folder, 4)
         runs.reads("As of generation 4 of 4")
         assert runs.labelled(vw.Switch, "Show those").v_model is True
@@ -114,9 +115,23 @@ def test_a_run_that_is_lost_while_one_looks_is_told_and_what_was_seen_stays(runs
 def test_a_replay_goes_on_to_the_end_by_itself(runs: PageAtHand, tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "one", 2)
     open_first(runs)
+    wait_for(lambda: "generation 2" in grid_label(runs), "the last picture")
+    shown: list[str] = []
+    [grid] = [chart for chart in runs.tree.find(ChartWidget).widgets if chart.label.startswith("Task grid")]
+    grid.observe(lambda change: shown.append(change["new"]), "label")
     runs.click("Replay")
-    wait_for(lambda: "generation 1" in grid_label(runs), "the first generation")
-    wait_for(lambda: "generation 2" in grid_label(runs), "the last generation")
+    wait_for(lambda: len(shown) > 1 and "generation 2" in shown[-1], "the last picture again")
+    assert "generation 0" in shown[0]
+    runs.click("Replay")  # and not "Pause replay"
+
+
+def test_a_replay_shows_one_generation_after_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(replay, "_TURN", 0.001)
+    wanted, playing, turns = solara.Reactive[int | None](0), solara.Reactive(True), []
+    wanted.subscribe(turns.append)
+    replay._play(read_recording(make_run(tmp_path / "run", 4)), wanted, playing)
+    wait_for(lambda: not playing.value, "its end")
+    assert turns == [1, 2, 3, None]  # the latest
 
 
 def test_a_run_that_cannot_be_read_says_why(runs: PageAtHand, tmp_path: Path) -> None:
@@ -129,7 +144,7 @@ def test_runs_are_compared_by_one_figure(runs: PageAtHand, tmp_path: Path) -> No
     make_run(tmp_path / "runs" / "short", 3)
     make_run(tmp_path / "runs" / "long", 6, seed=1)
     runs.reads("Choose two or more runs above.")
-    runs.labelled(vw.Select, "Runs").v_model = ["short", "long"]
+    runs.put(vw.Select, "Runs", ["short", "long"])
 
     def ends() -> list[list[str]]:
         return [[row["cells"][0], row["cells"][2]] for row in runs.table("Ends of the runs")[1]]
@@ -142,7 +157,7 @@ def test_a_run_that_breaks_is_left_out_of_the_comparison_and_says_why(runs: Page
         make_run(tmp_path / "runs" / name, 3)
     wait_for(lambda: len(runs.table("Runs")[1]) == 3 and all(row["id"] for row in runs.table("Runs")[1]), "all three")
     runs.reads("Choose two or more runs above.")
-    runs.labelled(vw.Select, "Runs").v_model = ["good", "bad", "other"]
+    runs.put(vw.Select, "Runs", ["good", "bad", "other"])
     wait_for(lambda: len(runs.table("Ends of the runs")[1]) == 3, "all three")
     with sqlite3.connect(tmp_path / "runs" / "bad" / "run.sqlite") as store:
         store.execute("DELETE FROM generations")

@@ -53,7 +53,7 @@ def test_a_sweep_tells_its_progress_its_cells_and_its_failures(sweeps: PageAtHan
 def test_another_metric_is_drawn_when_it_is_chosen(sweeps: PageAtHand, tmp_path: Path) -> None:
     made(tmp_path / "sweeps" / "made")
     sweeps.reads("8 of 12 runs done")
-    sweeps.labelled(vw.Select, "Metric").v_model = "population"
+    sweeps.put(vw.Select, "Metric", "population")
     wait_for(lambda: sweeps.chart()[0].label.startswith("population in"), "the other metric")
 
 

@@ -14,7 +14,7 @@ from evolora_mesa.alife.compare.table import MAIN, cost_table, intervention_tabl
 from evolora_mesa.alife.metrics import METRICS
 from evolora_mesa.record.report.document import Block, Document, Figures, Folded, Note, Picture, Section, Table, Tile
 
-__all__ = ["RULES", "report_of"]
+__all__ = ["ABOUT_CELL", "RULES", "report_of"]
 
 RULES: Final = (
     "No ranking: raw values are of different components, populations and times. What may be compared is each column's "
@@ -32,7 +32,7 @@ RULES: Final = (
     "the table says n/a, and a class that cannot be told from too few seeds or too short a run is undecided.",
     "Failed and extinct runs count; no run was chosen.",
 )
-_ABOUT_CELL: Final = (
+ABOUT_CELL: Final = (
     "median [95 % bootstrap interval over seeds]; median of the shadows; n seeds; Cliff's delta, verdict"
 )
 
@@ -74,10 +74,10 @@ def _sections(found: Comparison) -> Iterable[Section]:
     yield Section("rules", "How to read this", "What may be concluded, and what may not.", tuple(map(Note, RULES)))
     others = tuple(name for name in METRICS if name not in MAIN)
     for size, title in (("matched", "At Evolora's size"), ("full", "At full size")):
-        table = metric_table(found, size, MAIN, _ABOUT_CELL)
+        table = metric_table(found, size, MAIN, ABOUT_CELL)
         if len(table.columns) > 1:
             about = f"{found.population} agents and {found.births} births." if size == "matched" else "Sizes are below."
-            more = Folded("All other metrics", (metric_table(found, size, others, _ABOUT_CELL),))
+            more = Folded("All other metrics", (metric_table(found, size, others, ABOUT_CELL),))
             yield Section(size, title, about, (table, more))
     interventions = intervention_table(found)
     if interventions is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from evolora_mesa.alife.log_schema import OPS
 from evolora_mesa.alife.metrics import METRICS, measure
 from evolora_mesa.errors import EvoloraError
 
-__all__ = ["run_column"]
+__all__ = ["outcome_of", "run_column"]
 
 _FOUNDING: Final = [OPS.index(op) for op in ("init", "inject", "migrate")]
 
@@ -36,19 +37,31 @@ def run_column(column: Column, seed: int, *, shadows: int, folder: Path) -> Outc
     try:
         log = _evolora(column, seed, folder) if column.model == EVOLORA else _classic(column, seed)
         lived = time.process_time() - began
-        said = measure(log, METRICS, shadows=shadows, seed=seed)
+        found = outcome_of(log, column.name, seed, shadows=shadows)
     except EvoloraError as error:
         return Outcome(column.name, column.size, seed, error=str(error), cpu_seconds=time.process_time() - began)
+    return replace(found, size=column.size, cpu_seconds=lived)
+
+
+def outcome_of(log: EventLog, column: str, seed: int, *, shadows: int) -> Outcome:
+    """Measure the closed log of one run.
+
+    Args:
+        column: that the run belongs to.
+
+    Raises:
+        LogError: the log cannot be measured.
+    """
+    said = measure(log, METRICS, shadows=shadows, seed=seed)
     findings = {name: (found.value, list(found.shadows), found.why) for name, found in said.findings.items()}
     return Outcome(
-        column=column.name,
-        size=column.size,
+        column=column,
+        size="full",
         seed=seed,
         capabilities=sorted(log.capabilities),
         findings=findings,
         dynamics=said.dynamics,
         trends={name: trend.verdict for name, trend in said.trends.items()},
-        cpu_seconds=lived,
         sketch=sketch_of(log, said),
         **_cost(log),
     )

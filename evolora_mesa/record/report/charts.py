@@ -42,6 +42,7 @@ def lines(
     reference: tuple[float, str] | None = None,
     marks: Sequence[int] = (),
     caption: str = "",
+    moment: str = "generation",
 ) -> Picture | None:
     """A chart of lines; none when there is nothing to draw.
 
@@ -50,6 +51,7 @@ def lines(
         from_zero: the axis begins there; shares always do.
         reference: a value to compare with, and its name.
         marks: generations in which the world changed.
+        moment: what is counted from left to right.
     """
     drawn = [line for line in drawn if np.isfinite(line.values).any()]
     if not drawn:
@@ -64,7 +66,7 @@ def lines(
         y = Axis.around(low, high, percent=as_percent)
     x = _generations(drawn)
     frame = Frame(x, y)
-    parts = frame.axes(unit)
+    parts = frame.axes(unit, moment)
     if reference is not None:
         down = frame.at(x.low, reference[0])[1]
         parts.append(f'<path class="reference" d="M{frame.left:.1f} {down:.1f}H{frame.right:.1f}"/>')
@@ -83,8 +85,8 @@ def lines(
             f'<text class="tick halo" x="{frame.left + 4:.1f}" y="{down - 4:.1f}">{escaped(reference[1])}</text>'
         )
     write = percent if as_percent else number
-    parts += _strips(frame, drawn, binned, write)
-    told = _told(title, drawn, write)
+    parts += _strips(frame, drawn, binned, write, moment)
+    told = _told(title, drawn, write, moment)
     if marks:
         caption = f"{caption} Upright lines: the world changed.".lstrip()
     keys = tuple(Key(line.label, f"line {line.style}") for line in drawn) if len(drawn) > 1 else ()
@@ -139,6 +141,7 @@ def _strips(
     drawn: Sequence[Line],
     binned: Sequence[tuple[np.ndarray, np.ndarray]],
     write: Callable[[float], str],
+    moment: str = "generation",
 ) -> list[str]:
     longest = max((places for places, _ in binned), key=len)
     texts = []
@@ -148,11 +151,11 @@ def _strips(
             for line, (_, row) in zip(drawn, binned, strict=True)
             if column < len(row) and np.isfinite(row[column])
         ]
-        texts.append("\n".join([f"generation {place:.0f}", *values]))
+        texts.append("\n".join([f"{moment} {place:.0f}", *values]))
     return frame.strips(longest.tolist(), texts)
 
 
-def _told(title: str, drawn: Sequence[Line], write: Callable[[float], str]) -> str:
+def _told(title: str, drawn: Sequence[Line], write: Callable[[float], str], moment: str = "generation") -> str:
     """First, last, lowest and highest value of every line."""
     told = []
     for line in drawn:
@@ -160,7 +163,7 @@ def _told(title: str, drawn: Sequence[Line], write: Callable[[float], str]) -> s
         known = line.values[where]
         whose = f"{line.label} " if len(drawn) > 1 else ""
         told.append(
-            f"{whose}{write(known[0])} in generation {line.first + where[0]}, {write(known[-1])} in generation "
+            f"{whose}{write(known[0])} in {moment} {line.first + where[0]}, {write(known[-1])} in {moment} "
             f"{line.first + where[-1]} (lowest {write(known.min())}, highest {write(known.max())})"
         )
     return f"{title}: {'; '.join(told)}."

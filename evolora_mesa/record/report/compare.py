@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from evolora_mesa.record.report.outcome import ends, finite, outcome, told_endin
 from evolora_mesa.record.report.reading import RunFacts
 from evolora_mesa.record.report.sections import footer
 
-__all__ = ["MOST_RUNS", "check_count", "comparison_of"]
+__all__ = ["MOST_RUNS", "check_count", "comparison_of", "names_of"]
 
 MOST_RUNS: Final = COLOURS * DASHES  # ways to draw a line that can be told apart
 
@@ -77,7 +78,7 @@ def check_count(runs: int) -> None:
 
 def comparison_of(runs: Sequence[RunFacts]) -> Document:
     """The report of several runs."""
-    names = _names(runs)
+    names = names_of([run.path for run in runs])
     return Document(
         title=f"{len(runs)} runs compared",
         subtitle=" · ".join(names),
@@ -94,10 +95,10 @@ def comparison_of(runs: Sequence[RunFacts]) -> Document:
     )
 
 
-def _names(runs: Sequence[RunFacts]) -> list[str]:
-    """Folders' names; whole paths where these are the same."""
-    short = [run.path.resolve().name for run in runs]
-    return [name if short.count(name) == 1 else str(run.path) for name, run in zip(short, runs, strict=True)]
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Names of runs: their folders'; whole paths where these are the same."""
+    short = [folder.resolve().name for folder in folders]
+    return [name if short.count(name) == 1 else str(folder) for name, folder in zip(short, folders, strict=True)]
 
 
 def _charts(runs: Sequence[RunFacts], names: Sequence[str]) -> Section:

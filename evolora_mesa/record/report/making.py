@@ -20,7 +20,7 @@ from evolora_mesa.record.report.page import to_html
 from evolora_mesa.record.report.reading import RunFacts, read_run
 from evolora_mesa.record.report.sections import report_of
 
-__all__ = ["Report"]
+__all__ = ["Report", "plain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Report:
 
     def as_json(self) -> str:
         """Figures for programs: ``{"runs": [...]}``; what has no value is null."""
-        runs = [_plain(_figures(run)) for run in self.runs]
+        runs = [plain(_figures(run)) for run in self.runs]
         if len(runs) == 1:
             runs[0]["answers"] = [
                 pair.choice._asdict() | {"host": pair.host, "host_verdict": pair.verdict, "style": pair.style}
@@ -91,12 +91,12 @@ def _figures(run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Arrays as lists, and null for what is not finite."""
     if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -60,7 +60,8 @@ def supervise(
             running.remove(job.key)
         if ended:
             ready = deque(job for job in agenda.ready(ledger.results) if job.key not in running)
-            tables.write()
+            tables.renew()
+        tables.write()
     progress.show(tables.rows, len(running))
     tables.write(now=True)
 
@@ -79,13 +80,18 @@ class _Tables:
     def __init__(self, agenda: Agenda, ledger: Ledger, folder: Path) -> None:
         self._agenda, self._ledger, self._folder = agenda, ledger, folder
         self._due = 0.0
-        self.rows = rows_of(agenda, ledger)
+        self.renew()
+
+    def renew(self) -> None:
+        """Something has ended."""
+        self.rows = rows_of(self._agenda, self._ledger)
+        self._stale = True
 
     def write(self, *, now: bool = False) -> None:
-        """Bring them up to date, if that is due."""
+        """Bring them up to date, if that is needed and due."""
         began = time.monotonic()
-        self.rows = rows_of(self._agenda, self._ledger)
-        if now or began >= self._due:
+        if now or (self._stale and began >= self._due):
+            self._stale = False
             spec = self._agenda.spec
             self._ledger.publish(spec, self.rows)
             write_results(self._folder, spec, self.rows)

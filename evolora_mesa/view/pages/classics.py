@@ -8,17 +8,16 @@ from typing import Final
 import solara
 
 from evolora_mesa.alife import MODELS
-from evolora_mesa.view.chart import Chart
-from evolora_mesa.view.classic import ClassicPicture, ClassicStage, ground_chart, ground_height, series_charts, stage_of
+from evolora_mesa.view.classic import ClassicStage, stage_of
 from evolora_mesa.view.controls import Buttons
 from evolora_mesa.view.panels.card import Card, Empty
+from evolora_mesa.view.panels.classic import GroundPanel, OverTimePanel
 from evolora_mesa.view.session import Session
-from evolora_mesa.view.theme import theme_of
 
 __all__ = ["ClassicsPage"]
 
 _REDRAWS: Final = 5.0  # per second at most
-_GRID: Final = "display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 8px 16px;"
+_NOTHING: Final = "Nothing has happened yet: press Play or Step, and the curves begin."
 _ROW: Final = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center;"
 _ABOUT: Final = {
     "NKWorld": "bit strings on rugged landscapes: genomes side by side, the fittest first",
@@ -53,35 +52,8 @@ def ClassicsPage(session: Session) -> None:
                 with solara.Div(classes=["ev-w12"]):
                     Empty("The model is loading.")
             return
-        _Ground(session, picture).key(name)
-        _Series(session, picture).key(f"series {name}")
-
-
-@solara.component
-def _Ground(session: Session, picture: ClassicPicture) -> None:
-    """The map, where there is one."""
-    layers = list(picture.layers)
-    layer, show = solara.use_state(layers[0] if layers else "agents")
-    option = ground_chart(picture, theme_of(session.dark.value), layer)
-    if option is None:
-        return
-    with solara.Div(classes=["ev-w6"]), Card("Ground", note=f"tick {picture.tick}, {len(picture.agents['x'])} agents"):
-        if len(layers) > 1:
-            solara.ToggleButtonsSingle(value=layer, values=layers, on_value=show, dense=True)
-        Chart(option, height=ground_height(picture), label=f"{picture.model}: {layer} at tick {picture.tick}")
-
-
-@solara.component
-def _Series(session: Session, picture: ClassicPicture) -> None:
-    """What the model's collector has seen."""
-    charts = series_charts(picture, theme_of(session.dark.value))
-    with solara.Div(classes=["ev-w6" if picture.shape is not None else "ev-w12"]), Card("Over time"):
-        if not charts:
-            Empty("Nothing has happened yet: press Play or Step, and the curves begin.")
-            return
-        with solara.Div(style=_GRID):
-            for name, option in charts.items():
-                Chart(option, height="180px", label=f"{name} up to tick {picture.tick}").key(name)
+        GroundPanel(picture, session.dark.value).key(name)
+        OverTimePanel(picture, session.dark.value, _NOTHING).key(f"series {name}")
 
 
 def _use_listener(stage: ClassicStage) -> None:
@@ -102,5 +74,5 @@ def _use_listener(stage: ClassicStage) -> None:
 
 def _state(stage: ClassicStage, seed: int) -> str:
     picture = stage.picture
-    tick = "" if picture is None else f", tick {picture.tick}"
-    return f"{stage.status}{tick}, seed {seed}"
+    step = "" if picture is None else f", step {picture.tick}"
+    return f"{stage.status}{step}, seed {seed}"

@@ -39,7 +39,16 @@ _MOST_KIN: Final = 12  # buttons
 @solara.component
 def LineagePage(session: Session) -> None:
     """The family tree of the world that is shown."""
-    family = _use_family(session.stage.value)
+    stage = session.stage.value
+    with solara.Div():
+        # With a world goes its page, and whatever that one says too late.
+        _Living(session, stage).key(f"family {id(stage)}")
+
+
+@solara.component
+def _Living(session: Session, stage: WorldStage) -> None:
+    """The family tree of one world."""
+    family = _use_family(stage)
     with solara.Div():
         if family is None:
             Empty(_NOBODY if session.status.value == "failed" else _LOADING)
@@ -49,16 +58,16 @@ def LineagePage(session: Session) -> None:
 
 def _use_family(stage: WorldStage) -> Family | None:
     """The family of a world that lives, kept up to date."""
-    held: solara.Reactive[tuple[WorldStage, Family] | None] = solara.use_reactive(None)
+    held: solara.Reactive[Family | None] = solara.use_reactive(None)
 
     def look() -> None:
         try:
-            held.value = stage, stage.ask(family_of).result()
+            held.value = stage.ask(family_of).result()
         except EvoloraError:  # the world has gone; the page that shows the next one asks that
             return
 
     solara.use_effect(lambda: stage.listen(look, _REDRAWS), [stage])
-    return held.value[1] if held.value is not None and held.value[0] is stage else None
+    return held.value
 
 
 @solara.component

@@ -13,6 +13,7 @@ from evolora_mesa.errors import EvoloraError
 from evolora_mesa.view.chart import Chart
 from evolora_mesa.view.charts.compare import FIGURES, compare_chart
 from evolora_mesa.view.charts.frame import short
+from evolora_mesa.view.classic_run import ClassicRun
 from evolora_mesa.view.course import Course
 from evolora_mesa.view.library import Library, RunEntry
 from evolora_mesa.view.panels.card import Card, Empty
@@ -27,15 +28,25 @@ __all__ = ["RunsPage", "changed_at"]
 
 _COLUMNS: Final = (
     Column("run"),
-    Column("world"),
+    Column("world or model"),
     Column("seed", "number"),
-    Column("generations", "number"),
+    Column("generations or steps", "number"),
     Column("state"),
     Column("organelles", "number"),
     Column("right answers", "number"),
     Column("last written"),
 )
-_TONES: Final[Mapping[str, Tone]] = {"finished": "good", "unreadable": "bad", "extinct": "bad", "stopped": "soft"}
+_TONES: Final[Mapping[str, Tone]] = {
+    "finished": "good",
+    "ended": "soft",
+    "unreadable": "bad",
+    "extinct": "bad",
+    "stopped": "soft",
+}
+_NOT_COMPARED: Final = (
+    "Runs of classic models have figures of their own, and are not in this chart: “evolora report RUN RUN” sets them "
+    "side by side, and “evolora compare” puts models and worlds on one ruler."
+)
 _ROW: Final = "display: flex; flex-wrap: wrap; gap: 16px; align-items: center;"
 
 
@@ -62,7 +73,9 @@ def RunsPage(session: Session) -> None:
                     "it is written."
                 )
             else:
-                solara.InputText("Find a run, a world or a state", value=words, on_value=search, continuous_update=True)
+                solara.InputText(
+                    "Find a run, a world, a model or a state", value=words, on_value=search, continuous_update=True
+                )
                 rows = [_row(entry) for entry in shown]
                 Table(_COLUMNS, rows, on_click=open_run, label="Runs", height="300px")
                 if not rows:
@@ -70,25 +83,36 @@ def RunsPage(session: Session) -> None:
         entry = next((entry for entry in entries if entry.name == opened), None)
         if entry is not None:
             with solara.Div(classes=["ev-w12"]):
-                Replay(session, session.runs_folder / entry.name, going=entry.state == "running").key(entry.name)
+                show = ClassicRun if entry.classic else Replay
+                show(session, session.runs_folder / entry.name, going=entry.state == "running").key(entry.name)
         elif opened and seen.value is not None:
             with solara.Div(classes=["ev-w12"]):
                 Empty(f"There is no run {opened} in {session.runs_folder}/. Choose one from the list.")
-        readable = [entry.name for entry in entries if entry.state != "unreadable"]
+        readable = [entry for entry in entries if entry.state != "unreadable"]
         if len(readable) > 1:
             with solara.Div(classes=["ev-w12"]):
-                Comparison(session, readable)
+                worlds = [entry.name for entry in readable if not entry.classic]
+                Comparison(session, worlds, has_classics=len(worlds) < len(readable))
 
 
 @solara.component
-def Comparison(session: Session, names: Sequence[str]) -> None:
-    """One figure of several runs, as curves and at their ends."""
+def Comparison(session: Session, names: Sequence[str], *, has_classics: bool = False) -> None:
+    """One figure of several runs of worlds, as curves and at their ends.
+
+    Args:
+        has_classics: there are runs of classic models too, which have none of these figures.
+    """
     chosen, choose = solara.use_state(list[str]())
     figure, choose_figure = solara.use_state("success_rate")
     wanted = tuple(name for name in chosen if name in names)
     seen = use_polled(lambda before: _recordings(session.runs_folder, wanted, before), wanted, seconds=LOOK)
     by_label = {told.label: name for name, told in FIGURES.items()}
     with Card("Compare runs", note="the same figure of each, over its generations"):
+        if has_classics:
+            with solara.Div(style="margin-bottom: 12px;"):
+                solara.Text(_NOT_COMPARED, classes=["ev-soft"])
+        if not names:
+            return
         with solara.Div(style=_ROW):
             solara.SelectMultiple("Runs", values=list(wanted), all_values=list(names), on_value=choose, dense=True)
             solara.Select(
@@ -159,7 +183,8 @@ def _row(entry: RunEntry) -> Row:
         return Row(cells, tone="bad")
     success = "–" if entry.success is None else short(entry.success)
     far = f"{entry.generation} of {entry.asked}"
-    figures = (far, entry.state, str(entry.population), success)
+    alive = "–" if entry.population is None else str(entry.population)
+    figures = (far, entry.state, alive, success)
     cells = (entry.name, entry.world, entry.seed, *figures, changed_at(entry.changed))
     return Row(cells, id=entry.name, tone=_TONES.get(entry.state, ""))
 

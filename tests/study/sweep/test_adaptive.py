@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import environment
 from small_sweeps import spec_of, to_the_end
 
 from evolora_mesa.errors import ConfigError
@@ -62,11 +63,9 @@ def test_another_process_proposes_the_same() -> None:
         "import json, test_adaptive as t;"
         "print(json.dumps([t.cells_after(t.adaptive(sampler=s)) for s in ('tpe', 'cmaes')]))"
     )
-    here = os.path.dirname(__file__)
-    path = os.pathsep.join([here, os.getcwd()])
     answer = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "5"},
+        env=environment(Path(__file__).parent, Path(__file__).parents[2], PYTHONHASHSEED="5"),
         capture_output=True,
         text=True,
         check=True,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mesa
 import pytest
 from batch_models import Followed, Fragile, Mute, Seldom, Walk
 from mesa.batchrunner import batch_run as mesa_batch_run
+from processes import is_alive, wait_until
 
 import evolora_mesa
 from evolora_mesa.errors import ConfigError
@@ -142,7 +140,7 @@ def test_a_run_that_raises_is_told_of_at_the_end_with_the_rows_of_the_others(pro
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 def test_processes_end_with_the_one_that_asked_for_them(tmp_path):
     trace = tmp_path / "pid"
     script = tmp_path / "asks.py"
@@ -155,26 +153,12 @@ def test_processes_end_with_the_one_that_asked_for_them(tmp_path):
         encoding="utf-8",
     )
     asking = subprocess.Popen([sys.executable, str(script)])
-    assert _in_time(lambda: trace.exists() and trace.read_text(encoding="utf-8"))
-    asking.send_signal(signal.SIGKILL)
+    wait_until(lambda: trace.exists() and trace.read_text(encoding="utf-8"), "the process")
+    process = int(trace.read_text(encoding="utf-8"))
+    assert is_alive(process)
+    asking.kill()
     asking.wait()
-    assert _in_time(lambda: not _alive(int(trace.read_text(encoding="utf-8"))))
-
-
-def _in_time(happened, seconds: float = 60.0) -> bool:
-    for _ in range(int(seconds / 0.05)):
-        if happened():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    wait_until(lambda: not is_alive(process), "its end")
 
 
 # --- what is refused

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from processes import is_alive, wait_until
 
 # Ray reads these once, when it is imported.
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
@@ -111,12 +112,18 @@ class Cluster:
 
     def __init__(self, aside: Path) -> None:
         self._aside = aside
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
         self._nodes: list[subprocess.Popen[bytes]] = []
-        self._start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={aside}")
+        for attempt in range(3):  # somebody else can take the port before the node does
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            self.address = f"127.0.0.1:{port}"
+            place = f"--temp-dir={aside}{attempt}"
+            try:
+                return self._start("--head", f"--port={port}", "--include-dashboard=false", place)
+            except ChildProcessError:
+                self.stop()
+        raise ChildProcessError("no node starts, whatever the port")
 
     def add_node(self) -> None:
         self._start(f"--address={self.address}")
@@ -139,20 +146,14 @@ class Cluster:
         with log.open("wb") as file:
             node = subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True)
         self._nodes.append(node)
-        _wait_for(lambda: b"Ray runtime started" in log.read_bytes(), f"a node to start: {log.read_bytes()[-2000:]!r}")
+        wait_until(lambda: node.poll() is not None or b"Ray runtime started" in log.read_bytes(), "a node to start")
+        if node.returncode is not None:
+            raise ChildProcessError(f"a node has not started: {log.read_bytes()[-2000:]!r}")
 
     def _end(self, node: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(node.pid, signal.SIGKILL)  # the session of this node, and of nobody else
         node.wait()
-
-
-def _wait_for(happened, what: str) -> None:
-    patience = time.monotonic() + SECONDS
-    while not happened():
-        if time.monotonic() > patience:
-            raise TimeoutError(f"waited in vain for {what}")
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -219,8 +220,8 @@ def test_leaving_the_engine_ends_what_runs(cluster, tmp_path):
     trace = tmp_path / "trace"
     with RayEngine(address=cluster.address) as engine:
         engine.begin(rider(7, "wait", trace), tmp_path / "run")
-        _wait_for(trace.exists, "the run")
-    _wait_for(lambda: not Path(f"/proc/{trace.read_text(encoding='utf-8')}").exists(), "the worker to end")
+        wait_until(lambda: _worker(trace), "the run")
+    wait_until(lambda: not is_alive(_worker(trace)), "the worker to end")
 
 
 @pytest.mark.slow
@@ -237,7 +238,7 @@ def test_a_machine_that_dies_costs_nothing(cluster, tmp_path):
     with RayEngine(address=cluster.address) as engine:
         for job in jobs:
             engine.begin(job, tmp_path / "runs" / job.key)
-        _wait_for(lambda: all(trace.exists() for trace in traces), "a run on each machine")
+        wait_until(lambda: all(map(_worker, traces)), "a run on each machine")
         cluster.kill_node()
         survivor = _survivor(traces)
         os.kill(survivor, signal.SIGKILL)  # its run waits too; now both are begun again on the machine that is left
@@ -252,13 +253,14 @@ def test_a_machine_that_dies_costs_nothing(cluster, tmp_path):
 
 
 def _survivor(traces: Sequence[Path]) -> int:
-    workers = [int(trace.read_text(encoding="utf-8")) for trace in traces]
-    _wait_for(lambda: sum(_alive(worker) for worker in workers) == 1, "one machine to be gone")
-    return next(worker for worker in workers if _alive(worker))
+    workers = [_worker(trace) for trace in traces]
+    wait_until(lambda: sum(map(is_alive, workers)) == 1, "one machine to be gone")
+    return next(filter(is_alive, workers))
 
 
-def _alive(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
+def _worker(trace: Path) -> int:
+    """The process that has noted itself; 0 before it has."""
+    return int(trace.read_text(encoding="utf-8") or 0) if trace.exists() else 0
 
 
 def _by_seed(results: dict[str, Result]) -> list[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from evolora_mesa.study.sweep.findings import Findings
 from evolora_mesa.study.sweep.folder import default_folder, open_folder
 from evolora_mesa.study.sweep.job import Job, Result
 from evolora_mesa.study.sweep.progress import Progress, View
-from evolora_mesa.study.sweep.results import RESULTS_FILE, Row, read_results
+from evolora_mesa.study.sweep.results import RESULTS_FILE, Row, read_results, write_results
 from evolora_mesa.study.sweep.spec import SweepSpec
 from evolora_mesa.study.sweep.summary import SUMMARY_FILE
 from evolora_mesa.study.sweep.supervisor import rows_of, supervise
@@ -105,6 +105,38 @@ def test_the_tables_do_not_depend_on_the_order_in_which_runs_end_nor_on_interrup
         for most in (2, 3):
             run(spec, folder, Clockwork(workers=3, order=order), most=most)
         assert run(spec, folder, Clockwork(workers=2, order=order)) == tables
+
+
+class OneLasts(Clockwork):
+    """Its first run ends at once, and the next one lasts; a clock of its own tells the seconds waited for."""
+
+    seconds = 0.0
+
+    def wait(self, seconds: float) -> Sequence[Ended]:
+        self.seconds += seconds
+        return super().wait(seconds) if len(self._jobs) == 2 else []
+
+
+def test_a_table_that_was_not_due_when_a_run_ended_is_written_while_the_next_one_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, agenda = OneLasts(), Agenda(spec_of(seeds=1))
+
+    def write_slowly(*what: Any) -> None:
+        engine.seconds += 1.0
+        write_results(*what)
+
+    monkeypatch.setattr("evolora_mesa.study.sweep.supervisor.write_results", write_slowly)
+    monkeypatch.setattr("evolora_mesa.study.sweep.supervisor.time", SimpleNamespace(monotonic=lambda: engine.seconds))
+
+    def is_wanted() -> bool:
+        return engine.seconds < 1000 and b",done," not in (tmp_path / RESULTS_FILE).read_bytes()
+
+    with open_folder(tmp_path, agenda) as ledger:
+        write_results(tmp_path, agenda.spec, rows_of(agenda, ledger))
+        progress = Progress(agenda.spec, agenda.most, 2, View())
+        supervise(agenda, engine, ledger, tmp_path, progress=progress, is_wanted=is_wanted)
+    assert len(engine.begun) == 2 and 20 < engine.seconds < 30  # for a write that took a second
 
 
 def test_what_is_over_is_not_run_again(tmp_path: Path) -> None:

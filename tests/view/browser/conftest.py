@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 PATIENCE = 60_000  # ms; on an idle machine nothing takes a tenth of it
+_TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 IGNORED = "Failed to evaluate Vue script and find module.exports"  # of Solara's own navigator
 
 collect_ignore_glob = [] if BROWSER else ["test_*.py"]
@@ -84,6 +85,10 @@ class Visit:
     def reads(self, pattern: str) -> None:
         """Wait until the status line matches."""
         self.page.locator("[role=status]").filter(has_text=re.compile(pattern)).wait_for()
+
+    def settles(self) -> None:
+        """Wait until the browser has drawn what it was given, and told every chart whether it is in the window."""
+        self.page.evaluate(_TWO_FRAMES)
 
     def generation(self) -> int:
         found = re.search(r"generation (\d+)", self.page.locator("[role=status]").inner_text())

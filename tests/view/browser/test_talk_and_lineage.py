@@ -23,10 +23,15 @@ def test_a_life_is_chosen_in_the_tree_and_talked_to(browser: Any, server: Server
         visit.reads("paused.*generation 0")
         visit.button("Lineage").click()
         page.get_by_text("As of generation 0 of 0").wait_for()  # the Step of the page before is gone
+        chart = page.locator(".evolora-chart[data-drawn]")
+        drawn = int(chart.get_attribute("data-drawn"))
         visit.button("Step").click()
         visit.reads("generation 1")
         page.get_by_text("As of generation 1 of 1").wait_for()
-        chart = page.locator(".evolora-chart[data-drawn]")
+        page.wait_for_function(  # until then a life is a point, and no line to click on
+            "([chart, drawn]) => Number(chart.dataset.drawn) > drawn", arg=[chart.element_handle(), drawn]
+        )
+        visit.settles()
         box = chart.bounding_box()
         # Founders stand at the left end, in every second lane; the first is half a lane below the top.
         low, high = box["y"] + 44, box["y"] + box["height"] - 66
@@ -47,7 +52,7 @@ def test_a_life_is_chosen_in_the_tree_and_talked_to(browser: Any, server: Server
         page.get_by_label("Prompt").fill(EVIL)
         visit.button("Ask").click()
         page.get_by_text("Typed by hand").first.wait_for()
-        assert page.get_by_text(EVIL).count() >= 1
+        page.get_by_text(EVIL).first.wait_for()
         assert page.locator("img[src=x]").count() == 0
         page.get_by_label("Prompt").fill("naïve?")
         visit.button("Ask").click()

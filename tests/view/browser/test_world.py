@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Server, Visit
+from conftest import PATIENCE, ROOT, Server, Visit
 from repetitions import repeated
 
 SHOTS = os.environ.get("EVOLORA_SCREENSHOTS")  # a folder to keep pictures of the pages in
@@ -32,6 +32,7 @@ def test_a_world_is_stepped_played_paused_and_reset(browser: Any, server: Server
         keep(visit, "world")
         visit.button("Step").click()
         visit.reads("generation 1")
+        visit.page.locator("[data-keys=true]").wait_for(state="attached")
         visit.page.evaluate("document.activeElement.blur()")  # keys are the world's, not the button's
         visit.page.keyboard.press("ArrowRight")
         visit.reads("generation 2")
@@ -39,7 +40,9 @@ def test_a_world_is_stepped_played_paused_and_reset(browser: Any, server: Server
         visit.reads("playing.*generation ([4-9]|\\d\\d)")
         visit.button("Pause").click()
         visit.reads("paused")
-        below = visit.page.locator("[aria-label^='Evidence for']")  # the window ends far above it
+        below = visit.page.locator("[aria-label^='Evidence for'][data-drawn]")  # the window ends far above it
+        below.wait_for()
+        visit.settles()
         label, drawn = below.get_attribute("aria-label"), int(below.get_attribute("data-drawn"))
         visit.page.keyboard.press("ArrowRight")
         chart = below.element_handle()
@@ -115,6 +118,7 @@ def test_nothing_sticks_out_of_the_window(browser: Any, server: Server, width: i
     with Visit(browser, server.address, width=width, height=900) as visit:
         visit.reads("generation 0")
         visit.page.locator("canvas").first.wait_for()
+        visit.settles()
         keep(visit, f"world-{width}")
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -124,7 +128,7 @@ def test_nothing_sticks_out_of_the_window(browser: Any, server: Server, width: i
 
 def ask(port: int, path: str = "/", host: str = "", **headers: str) -> int:
     """Status of a page, or 101 of a websocket."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE / 1000)
     try:
         connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}", **headers})
         return connection.getresponse().status
@@ -157,7 +161,7 @@ def test_two_hundred_sockets_are_survived(browser: Any) -> None:
     try:
         opened: list[socket.socket] = []
         for number in range(200):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE / 1000)
             key = base64.b64encode(number.to_bytes(16, "big")).decode()
             connection.sendall(
                 f"GET /jupyter/api/kernels/socket-{number}/channels?session_id={number} HTTP/1.1\r\n"

@@ -303,11 +303,9 @@ class Archive:
             or (count and (traits.ndim != 2 or len(traits) != count))
         ):
             raise RunError("the state of an archive is broken", where="archive", expected="one row per elite")
-        expected = {
-            name: ((count, *like.shape[1:]), like.dtype) for name, like in _bank_tensors(self.bank).items() if count
-        }
+        expected = {name: ((count, *like.shape[1:]), like.dtype) for name, like in _bank_tensors(self.bank).items()}
         found = {name: (tuple(values.shape), values.dtype) for name, values in tensors.items()}
-        if found != expected:
+        if found != expected and (count or found):  # one that never held an elite has no weights, not none of each
             raise RunError("the weights of an archive do not fit", where="archive", expected=str(expected), got=found)
         return columns, traits
 

@@ -325,6 +325,16 @@ def test_an_empty_archive_is_restored_empty() -> None:
     assert offer(archive, (0, 1.0, 0.0)) == [NEW]
 
 
+def test_an_archive_that_has_lost_all_its_elites_is_restored_empty() -> None:
+    archive, other = filled(), filled()
+    archive.forget(np.arange(CELLS))
+    plain, tensors = archive.state_dict()
+    assert plain["niches"] == [] and tensors
+    other.load_state_dict(plain, tensors)
+    assert other.elites() == []
+    assert offer(other, (0, 1.0, 0.0)) == [NEW]
+
+
 def test_a_state_is_a_copy() -> None:
     archive = filled()
     before = archive.state_dict()[1]["ranks"].clone()

@@ -586,10 +586,12 @@ def test_a_world_with_colonies_put_back_goes_on_bit_for_bit(
 
     decide_by_date(monkeypatch)
     model = live(busy_world(petri), 6)
+    distilled = False
     for _ in range(3):
         again = copy_of(model)
         assert differences(model, again) == []
         live(model, 4)
         live(again, 4)
         assert differences(model, again) == []
-    assert model.colonies.founded and any(colony.adapter is not None for colony in model.colonies.living)
+        distilled |= any(colony.adapter is not None for colony in model.colonies.living)
+    assert model.colonies.founded and distilled

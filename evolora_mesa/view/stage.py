@@ -249,9 +249,9 @@ class Stage(Generic[World, Shot]):
 
     def _fail(self, error: BaseException) -> None:
         with self._bell:
-            self._playing, self._steps = False, 0
             self.details = "".join(traceback.format_exception(error))
-            self.message = in_one_line(error)
+            self.message = in_one_line(error)  # first: whoever looks now shall not take the world for paused
+            self._playing, self._steps = False, 0
             self._ring()
 
     # ------------------------------------------------------------------ telling

@@ -300,14 +300,21 @@ def run(arguments, offline=False, folder=None):
     interrupts, before = [], signal.getsignal(signal.SIGINT)
     if before != signal.SIG_IGN:  # the terminal sends it to the child too: wait for its orderly end
         signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    children, told = [], []
+
+    def end(*_):  # a told end leaves no orphan
+        told.append(True)
+        for child in children:
+            child.terminate()
+
+    before_kill = signal.signal(signal.SIGTERM, end)
     try:
-        child = subprocess.Popen([str(venv_python()), *arguments], env=environment, cwd=folder)
-        before_kill = signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # a told end leaves no orphan
-        try:
-            code = child.wait()
-        finally:
-            signal.signal(signal.SIGTERM, before_kill)
+        children.append(subprocess.Popen([str(venv_python()), *arguments], env=environment, cwd=folder))
+        if told:
+            children[0].terminate()
+        code = children[0].wait()
     finally:
+        signal.signal(signal.SIGTERM, before_kill)
         signal.signal(signal.SIGINT, before)
     if interrupts:
         raise KeyboardInterrupt

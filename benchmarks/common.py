@@ -78,7 +78,7 @@ def _cpu(tuned: bool) -> Iterator[None]:
     process of their own: 1.04 times, measured on PEFT's mixed batch.
     """
     if tuned:
-        with tuned_cpu(threads=1, wide=False):
+        with tuned_cpu(threads=1):
             yield
         return
     before = torch.get_float32_matmul_precision()

@@ -49,7 +49,7 @@ def mutate(
     """Write mutated copies of ``parents [n]`` into ``children [n]``, allocated slots.
 
     A child is a pure function of its parent's weights, kind, strength and seed: on a CPU, to the last bit, whoever is
-    born beside it; with tuned products (`host.cpu.tune_cpu`) the last bits depend on how many are.
+    born beside it; with a wide host's products (`host.cpu.tune_cpu`) the last bits depend on how many are.
 
     Args:
         kinds: n of `MUTATIONS`.

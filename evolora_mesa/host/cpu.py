@@ -52,7 +52,7 @@ class CpuSettings:
     keeps_memory: bool
 
 
-def tune_cpu(*, threads: int | None = 1, wide: bool = True) -> CpuSettings:
+def tune_cpu(*, threads: int | None = 1, wide: bool = False) -> CpuSettings:
     """Apply the settings to this process; the matmul route is taken back when the probe finds it inexact.
 
     The number of compiled products kept is read once by a process, when the route is first used.
@@ -60,8 +60,8 @@ def tune_cpu(*, threads: int | None = 1, wide: bool = True) -> CpuSettings:
     Args:
         threads: torch threads to use; `None` leaves them as they are. One is best for a batch of this size, and
             makes sums independent of the machine.
-        wide: whether products are large enough for the oneDNN route; otherwise torch's own is put back, so that
-            rounding does not depend on what this process has tuned before.
+        wide: whether products are large enough for the oneDNN route; otherwise torch's own is put back. It is the
+            process's, so of hosts beside each other the last one that was loaded decides.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -79,7 +79,7 @@ def tune_cpu(*, threads: int | None = 1, wide: bool = True) -> CpuSettings:
 
 
 @contextlib.contextmanager
-def tuned_cpu(*, threads: int | None = 1, wide: bool = True) -> Iterator[CpuSettings]:
+def tuned_cpu(*, threads: int | None = 1, wide: bool = False) -> Iterator[CpuSettings]:
     """`tune_cpu` for the length of a block; threads and matmul route are put back behind it."""
     before, before_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
     try:

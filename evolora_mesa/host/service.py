@@ -373,8 +373,9 @@ def _whole_numbers(name: str, values: Sequence[int]) -> torch.Tensor:
 
 def _is_wide(config: dict[str, Any]) -> bool:
     text = config.get("text_config")  # some configs keep what concerns text one level down
-    size = (text if isinstance(text, dict) else config).get("hidden_size")
-    return isinstance(size, int) and size >= WIDE
+    found = text if isinstance(text, dict) else config
+    sizes = [found.get(name) for name in ("hidden_size", "n_embd", "d_model")]  # as architectures call it
+    return any(isinstance(size, int) and size >= WIDE for size in sizes)
 
 
 def _find_device(name: str) -> torch.device:

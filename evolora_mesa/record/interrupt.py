@@ -68,7 +68,7 @@ class Leaving:
             return
         if self._patience > 0 and _imports(frame):
             self._patience -= 1
-            again = threading.Timer(_AGAIN_AFTER, signal.raise_signal, [number])
+            again = threading.Timer(_AGAIN_AFTER, _send, [number])
             again.daemon = True
             self._again.append(again)
             again.start()
@@ -105,6 +105,15 @@ class Interrupt:
             self._tell()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
+
+
+def _send(number: int) -> None:
+    """To the main thread, which may sleep in a system call by now; Windows has no signals for threads."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _imports(frame: FrameType | None) -> bool:

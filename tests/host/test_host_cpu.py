@@ -34,7 +34,7 @@ def test_a_route_that_is_not_exact_is_taken_back(before: str, monkeypatch: pytes
         return 3e-3
 
     monkeypatch.setattr(cpu, "_probe", inexact)
-    found = tune_cpu()
+    found = tune_cpu(wide=True)
     assert during == ["medium"]
     assert (found.fast_matmul, found.error) == (False, 3e-3)
     assert torch.get_float32_matmul_precision() == before
@@ -43,13 +43,13 @@ def test_a_route_that_is_not_exact_is_taken_back(before: str, monkeypatch: pytes
 def test_an_exact_route_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_float32_matmul_precision("highest")
     monkeypatch.setattr(cpu, "_probe", lambda: 3e-7)
-    assert tune_cpu().fast_matmul
+    assert tune_cpu(wide=True).fast_matmul
     assert torch.get_float32_matmul_precision() == "medium"
 
 
 def test_narrow_hosts_get_the_usual_route_back() -> None:
     torch.set_float32_matmul_precision("medium")
-    assert not tune_cpu(wide=False).fast_matmul
+    assert not tune_cpu().fast_matmul
     assert torch.get_float32_matmul_precision() == "highest"
 
 
@@ -64,6 +64,7 @@ def test_a_host_is_wide_by_its_hidden_size(
     assert torch.get_float32_matmul_precision() == route
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert _is_wide({"text_config": config}) == _is_wide(config) == (route == "medium")
+    assert _is_wide({"n_embd": config["hidden_size"]}) == (route == "medium")
 
 
 def test_the_probe_tells_float32_from_bfloat16() -> None:
@@ -95,7 +96,7 @@ from evolora_mesa.host.cpu import tune_cpu
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096 / 2**20
-tune_cpu()
+tune_cpu(wide=True)
 before = resident()
 for rows in range(1, 1000):
     torch.ones(rows, 40) @ torch.ones(40, 24)
@@ -120,6 +121,6 @@ def test_tuning_changes_no_logit_beyond_rounding(service: HostService) -> None:
     ids = torch.randint(4, 140, (2, 30), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         plain = service.host.forward(ids)
-        with tuned_cpu(threads=1):
+        with tuned_cpu(threads=1, wide=True):
             tuned = service.host.forward(ids)
     assert (plain - tuned).abs().max() <= 1e-4

@@ -108,6 +108,16 @@ def test_a_kill_waits_for_the_end_of_an_import(swallowing: str) -> None:
     assert leaving.by == "SIGTERM"
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals for threads here")
+def test_a_kill_that_waited_is_heard_in_a_system_call_too(swallowing: str) -> None:
+    nothing_comes, writer = os.pipe()
+    with Leaving(), pytest.raises(Killed):
+        importlib.import_module(swallowing)
+        os.read(nothing_comes, 1)
+    os.close(nothing_comes)
+    os.close(writer)
+
+
 def test_a_kill_does_not_wait_for_ever(swallowing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evolora_mesa.record.interrupt._PATIENCE", 0)
     with Leaving(), pytest.raises(AssertionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ _REDRAWS = 12.0  # per second, at most: each takes a twentieth of a second of a 
 # hidden page draws nothing: it is waited for so long and no longer.
 _ON_THE_WAY = 2  # pictures, at most
 _LONGEST_BLINK = 5.0  # seconds
+_LONGEST_FAREWELL = (
+    5.0  # seconds that a new world waits for the end of one that was given up, so that there are two at most
+)
 
 
 class Session:
@@ -78,6 +82,7 @@ class Session:
         self._host = model.host if model is not None else None
         self._lock, self._looking = threading.Lock(), threading.Lock()
         self._next: tuple[WorldStage, WorldConfig] | None = None  # that is being made
+        self._leaving: weakref.ref[WorldStage] | None = None  # given up last; alive while its thread is
         self._over = False  # the tab is gone
         self.shown, self._seen, self._drawn = 0, 0, threading.Condition()
         self.together = Together()
@@ -107,9 +112,11 @@ class Session:
             return
         self.message.value, self.coming.value = "", True
         self.stage.peek().pause()
-        stage = _stage_of(config, pace=self.pace.peek())
         with self._lock:
-            before, self._next = self._next, (stage, config)
+            before = self._next
+            after = self._leaving if before is None else weakref.ref(before[0])
+            stage = _stage_of(config, pace=self.pace.peek(), after=after)
+            self._next = stage, config
         if before is not None:
             before[0].close()
         self._watch(stage)
@@ -203,6 +210,7 @@ class Session:
             if status == "failed":
                 self.message.value = stage.message
                 return
+            self._leaving = weakref.ref(self.stage.peek())
             self.stage.peek().close()
             self.config.value, self.chosen.value, self.stage.value = config, None, stage
             if self._over:  # the tab went while worlds were exchanged, and closed the old one
@@ -217,10 +225,19 @@ class Session:
         self.status.value = status
 
 
-def _stage_of(config: WorldConfig, *, pace: float | None = None) -> WorldStage:
-    """The stage of a new world; its host is shared with every other world of this process that has the same one."""
+def _stage_of(
+    config: WorldConfig, *, pace: float | None = None, after: weakref.ref[WorldStage] | None = None
+) -> WorldStage:
+    """The stage of a new world; its host is shared with every other world of this process that has the same one.
+
+    Args:
+        after: a closed stage, which ends first.
+    """
 
     def make() -> EcologyModel:
+        if after is not None and (last := after()) is not None:
+            last.join(_LONGEST_FAREWELL)
+            del last
         from evolora_mesa.model import EcologyModel
         from evolora_mesa.view.hosts import shared_host
 

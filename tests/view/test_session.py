@@ -20,6 +20,7 @@ from evolora_mesa.host import HostService
 from evolora_mesa.model import EcologyModel
 from evolora_mesa.view.hosts import shared_host
 from evolora_mesa.view.session import Session
+from evolora_mesa.view.stage import Stage
 
 TINY = {
     "tasks.families": ["word.count", "math"],
@@ -202,6 +203,30 @@ def test_impatient_resets_end_in_one_world(opened: Any, door: Any) -> None:
     assert session.config.value.seed == 5
     assert session.stage.value.ask(lambda model: model.config.seed).result(LONGEST_WAIT) == 5
     assert all(stage.join(LONGEST_WAIT) for stage in passed_over[:-1])
+
+
+def test_the_world_before_the_last_is_gone_before_another_is_made(
+    opened: Any, petri: HostService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, held = opened(tiny()), threading.Event()
+    first = session.stage.value
+    first.ask(lambda model: held.wait(LONGEST_WAIT))
+    reset(session)
+    ended: list[bool] = []
+    join = Stage.join
+
+    def join_at_last(stage: Stage[Any, Any], timeout: float | None = None) -> bool:
+        held.set()
+        return join(stage, timeout)
+
+    monkeypatch.setattr(Stage, "join", join_at_last)
+    monkeypatch.setattr("evolora_mesa.view.session._LONGEST_FAREWELL", LONGEST_WAIT)
+    monkeypatch.setattr(
+        "evolora_mesa.view.hosts.shared_host",
+        lambda config: ended.append(not first._thread.is_alive()) or petri,
+    )
+    reset(session)
+    assert ended == [True]
 
 
 def test_two_tabs_are_two_worlds_that_live_as_if_they_were_alone(opened: Any) -> None:

@@ -77,7 +77,7 @@ def _told(summary: dict[str, Any], folder: Path) -> list[str]:
 
 def watch_classic(folder: Path, *, once: bool) -> None:
     """Tell how far a run is whenever its checkpoint is a later one, until nobody writes it any more."""
-    from evolora_mesa.alife.runs import classic_config, ended_by_itself, reached
+    from evolora_mesa.alife.runs import classic_config, ended_by_itself, reached, summary_of
     from evolora_mesa.record.layout import CONFIG_FILE
     from evolora_mesa.record.lock import RunLock
 
@@ -92,5 +92,5 @@ def watch_classic(folder: Path, *, once: bool) -> None:
         if once or left:
             break
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    if left and shown < asked and not ended_by_itself(folder, shown):
+    if left and shown < asked and not ended_by_itself(summary_of(folder), shown):
         print(f"Nobody writes this run any more. It goes on with: evolora resume {shlex.quote(str(folder))}")

@@ -25,21 +25,22 @@ def verify(run: RunPath, as_json: Annotated[bool, typer.Option("--json", help="A
     """Check a run: hashes, invariants, and the digest of everything that happened."""
     from evolora_mesa.alife.runs import is_classic
 
-    if is_classic(run):
+    classic = is_classic(run)
+    if classic:
         from evolora_mesa.alife.verification import verify_classic as verified
     else:
         from evolora_mesa.record.verification import verify as verified
-    found = verified(run)
+    found, moment = verified(run), "step" if classic else "generation"
     if as_json:
         print(json.dumps(found.as_json()))
     else:
         for finding in found.findings:
-            when = f" (generation {finding.generation})" if finding.generation >= 0 else ""
+            when = f" ({moment} {finding.generation})" if finding.generation >= 0 else ""
             print(f"broken: {finding.invariant}{when}: {one_line(finding.detail)}")
         state = "finished" if found.finished else "not finished"
         for note in filter(None, (found.older, found.results)):
             print(note)
-        print(f"{'broken' if found.findings else 'ok'}: generation {found.generation}, {state}, digest {found.digest}")
+        print(f"{'broken' if found.findings else 'ok'}: {moment} {found.generation}, {state}, digest {found.digest}")
     if not found.ok:
         raise typer.Exit(1)
 

@@ -20,19 +20,20 @@ def replay(
     """Live a run again from its settings and seed, and compare what happens."""
     from evolora_mesa.alife.runs import is_classic
 
-    if is_classic(run):
+    classic = is_classic(run)
+    if classic:
         from evolora_mesa.alife.replaying import replay_classic as replayed
     else:
         from evolora_mesa.study.sweep.replaying import replay_any as replayed
-    found = replayed(run)
+    found, moment = replayed(run), "step" if classic else "generation"
     if as_json:
         print(json.dumps({**found._asdict(), "same": found.same}))
     else:
         for note in found.notes:
             print(f"not as it was: {note}")
         if found.same:
-            print(f"the same: {found.generation} generations, digest {found.digest}")
+            print(f"the same: {found.generation} {moment}s, digest {found.digest}")
         else:
-            print(f"different in generation {found.generation}: digest {found.digest}, was {found.recorded}")
+            print(f"different in {moment} {found.generation}: digest {found.digest}, was {found.recorded}")
     if not found.same:
         raise typer.Exit(1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evolora_mesa.alife.runs import ClassicConfig, founded, live
+from evolora_mesa.alife.runs import CHECKPOINT_FILE, ClassicConfig, founded, live
 
-__all__ = ["SMALL", "Killed", "killed_run", "made_run_of"]
+__all__ = ["DAMAGES", "SMALL", "Killed", "damage", "founded_run", "killed_run", "made_run_of"]
 
 SMALL: dict[str, dict[str, Any]] = {
     "NKWorld": {"population": 12},
@@ -47,3 +48,33 @@ def killed_run(folder: Path, *, after: int, steps: int = 30, model: str = "NKWor
     except Killed:
         return folder
     raise AssertionError("nobody killed it")
+
+
+def founded_run(folder: Path) -> Path:
+    """A run that was killed before its first checkpoint."""
+    (killed_run(folder, after=0) / CHECKPOINT_FILE).unlink()
+    return folder
+
+
+# ---------------------------------------------------------------- damage
+
+
+def _with_a_flipped_bit(whole: bytes) -> bytes:
+    """In the version that the archive's first entry asks for."""
+    place = whole.index(b"PK\x01\x02") + 6
+    return whole[:place] + bytes([whole[place] ^ 0x80]) + whole[place + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "nothing of it": lambda whole: b"PK nothing",
+    "empty": lambda whole: b"",
+    "half": lambda whole: whole[: len(whole) // 2],
+    "a flipped bit": _with_a_flipped_bit,
+}
+
+
+def damage(run: Path, how: str) -> Path:
+    """A run whose checkpoint is spoilt."""
+    checkpoint = run / CHECKPOINT_FILE
+    checkpoint.write_bytes(DAMAGES[how](checkpoint.read_bytes()))
+    return run

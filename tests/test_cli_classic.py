@@ -6,11 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from made_classic import killed_run, made_run_of
+from made_classic import DAMAGES, damage, founded_run, killed_run, made_run_of
 from made_run import make_run
 
-from evolora_mesa.alife.runs import CHECKPOINT_FILE, ended_by_itself, reached
+from evolora_mesa.alife.runs import CHECKPOINT_FILE, ended_by_itself, reached, summary_of
 from evolora_mesa.alife.verification import verify_classic
 from evolora_mesa.cli import main
 from evolora_mesa.cli_app import opening_of
@@ -65,8 +66,7 @@ def test_a_killed_run_remembers_the_length_that_was_asked_for_last() -> None:
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew() -> None:
-    run = killed_run(Path("run"), after=0)
-    (run / CHECKPOINT_FILE).unlink()
+    run = founded_run(Path("run"))
     assert main(["resume", "run"]) == 0
     assert files(run) == files(made_run_of("NKWorld", Path("unbroken")))
 
@@ -81,7 +81,7 @@ def test_a_run_that_is_over_is_left_as_it_is(capsys: pytest.CaptureFixture[str])
 
 def test_a_model_that_ends_by_itself_is_over(capsys: pytest.CaptureFixture[str]) -> None:
     run = made_run_of("WolfSheep", Path("run"), steps=500, sheep=0, wolves=2, grass=False)
-    assert reached(run) < 500 and ended_by_itself(run, reached(run))
+    assert reached(run) < 500 and ended_by_itself(summary_of(run), reached(run))
     assert main(["resume", "run"]) == 0
     assert "The model has ended by itself." in capsys.readouterr().out
     assert main(["report", "run", "--md"]) == 0
@@ -120,10 +120,19 @@ def test_classics_and_worlds_are_not_set_side_by_side(
     assert "no store of a run here (nowhere/run.sqlite)" in refusal(capsys, "report", "classic", "nowhere")
 
 
-def test_a_checkpoint_that_cannot_be_read_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    (made_run_of("NKWorld", Path("run")) / CHECKPOINT_FILE).write_bytes(b"PK nothing")
-    for command in ("report", "replay", "watch", "resume"):
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_checkpoint_that_cannot_be_read_is_one_line(how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(made_run_of("NKWorld", Path("run")), how)
+    for command in ("report", "replay", "watch", "resume", "verify"):
         assert "the checkpoint cannot be read" in refusal(capsys, command, "run")
+
+
+def test_a_run_whose_settings_were_changed_afterwards_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    config = made_run_of("NKWorld", Path("run")) / "config.yaml"
+    config.write_text(config.read_text().replace("population: 12", "population: 30"))
+    for command in ("report", "replay", "verify", "resume"):
+        line = refusal(capsys, command, "run")
+        assert "other settings (run/config.yaml): expected population: 12, got 'population: 30'" in line
 
 
 # ---------------------------------------------------------------- the others
@@ -142,6 +151,13 @@ def test_a_run_is_watched_to_its_checkpoint(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "step 16 of 30\n"
 
 
+def test_a_run_without_any_checkpoint_has_not_made_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+    founded_run(Path("run"))
+    assert main(["watch", "run"]) == 0
+    assert capsys.readouterr().out.startswith("step 0 of 30\nNobody writes this run any more.")
+    assert opening_of("run").run == "run"
+
+
 def test_a_run_that_is_lived_again_comes_out_the_same_and_another_one_does_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -149,11 +165,12 @@ def test_a_run_that_is_lived_again_comes_out_the_same_and_another_one_does_not(
     assert main(["resume", "run"]) == 0
     capsys.readouterr()
     assert main(["replay", "run"]) == 0
-    assert capsys.readouterr().out == f"the same: 30 generations, digest {verify_classic(run).digest}\n"
-    config = run / "config.yaml"
-    config.write_text(config.read_text() + "  mutation: 0.3\n")
+    assert capsys.readouterr().out == f"the same: 30 steps, digest {verify_classic(run).digest}\n"
+    with np.load(run / CHECKPOINT_FILE) as saved:
+        kept = {name: 1 - saved[name] if name == "arrays/genomes" else saved[name] for name in saved.files}
+    np.savez(run / CHECKPOINT_FILE, **kept)
     assert main(["replay", "run"]) == 1
-    assert "different in generation 30" in capsys.readouterr().out
+    assert "different in step 30" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

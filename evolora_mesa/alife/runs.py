@@ -8,11 +8,14 @@ from its checkpoint comes to the same, bit for bit, as one that was never cut of
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import os
 import time
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,6 +43,8 @@ __all__ = [
     "LOG_FOLDER",
     "SERIES_FILE",
     "ClassicConfig",
+    "Mark",
+    "arguments_of",
     "check_is_world",
     "checkpointed",
     "classic_config",
@@ -47,6 +52,7 @@ __all__ = [
     "founded",
     "is_classic",
     "live",
+    "mark_of",
     "reached",
     "series_table",
     "summary_of",
@@ -59,7 +65,23 @@ SERIES_FILE: Final = "series.csv"
 _FACTS: Final = "facts"  # the name under which a checkpoint keeps what is no array, as bytes of JSON
 _ARRAYS: Final = "arrays/"
 _STEP: Final = "step"  # so that whoever only asks how far a run is need not read all of it
-_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+_SETTINGS: Final = "settings"  # that the state fits into
+# What NumPy, the archive and JSON make of a damaged file, and a model of a state that is not its own.
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+Mark = tuple[tuple[int, int] | None, ...]
 
 
 class ClassicConfig(Section):
@@ -131,6 +153,13 @@ def founded(config: ClassicConfig) -> EvoModel:
     return kind(rng=config.seed, **config.set)
 
 
+def arguments_of(config: ClassicConfig) -> dict[str, Any]:
+    """All arguments of the model's constructor by name, those that are given and the usual ones."""
+    known = inspect.signature(model_class(config.model).__init__).parameters
+    usual = {name: known[name].default for name in known if name not in ("self", "rng")}
+    return usual | config.set
+
+
 # ---------------------------------------------------------------- living
 
 
@@ -152,12 +181,12 @@ def live(model: EvoModel, config: ClassicConfig, folder: Path, is_wanted: Callab
     # Also of a run that goes on: a kill must not make it forget to what length.
     write(folder / CONFIG_FILE, dump_yaml(config.model_dump(mode="json")), new=False)
     if not (folder / CHECKPOINT_FILE).exists():
-        _save(model, folder)
+        _save(model, config, folder)
     while model.running and model.tick < config.generations and is_wanted():
         model.step()
         if config.checkpoint_every and model.tick % config.checkpoint_every == 0:
-            _save(model, folder)
-    _save(model, folder)
+            _save(model, config, folder)
+    _save(model, config, folder)
     if model.running and model.tick < config.generations:
         outcome = "interrupted"
     else:
@@ -213,8 +242,21 @@ def check_is_world(run: Path, *, do: str) -> None:
         raise RunError("that is a run of a classic model", where=run, expected="a run of a world of ours", do=do)
 
 
+def mark_of(folder: Path) -> Mark:
+    """When the files were written that say how a run stands, and their sizes: by it a later state is told."""
+    return tuple(_stamp(folder / name) for name in (CHECKPOINT_FILE, CONFIG_FILE, SUMMARY_FILE))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
 def reached(folder: Path) -> int:
-    """Steps up to the newest checkpoint.
+    """Steps up to the newest checkpoint; 0 before there is one.
 
     Raises:
         RunError: it cannot be read.
@@ -222,6 +264,8 @@ def reached(folder: Path) -> int:
     try:
         with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
             return int(saved[_STEP]) if _STEP in saved.files else int(json.loads(saved[_FACTS].tobytes())["tick"])
+    except FileNotFoundError:
+        return 0
     except _UNREADABLE as error:
         raise _unread(folder, error) from error
 
@@ -237,17 +281,21 @@ def summary_of(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def ended_by_itself(folder: Path, step: int) -> bool:
-    """Whether the model of a run that has come to ``step`` would not go further."""
-    summary = summary_of(folder) or {}
-    return (summary.get("generations"), summary.get("outcome")) == (step, "stopped")
+def ended_by_itself(summary: Mapping[str, Any] | None, step: int) -> bool:
+    """Whether the model of a run that has come to ``step`` would not go further.
+
+    Args:
+        summary: what the run said at its end.
+    """
+    told = summary or {}
+    return (told.get("generations"), told.get("outcome")) == (step, "stopped")
 
 
 def taken_up(folder: Path, generations: int | None = None) -> tuple[EvoModel, ClassicConfig]:
     """The model as its checkpoint has it, and the settings with the length that is wanted.
 
     Raises:
-        RunError: the checkpoint cannot be read, or the run is longer than that already.
+        RunError: the checkpoint cannot be read or is of other settings, or the run is longer than that already.
     """
     model, config = checkpointed(folder, generations)
     if model.tick > config.generations:
@@ -264,33 +312,65 @@ def checkpointed(folder: Path, generations: int | None = None) -> tuple[EvoModel
     """The same, however long the run is; at its founding where a kill came before the first checkpoint.
 
     Raises:
-        RunError: the checkpoint cannot be read.
+        RunError: the checkpoint cannot be read, or is of other settings.
     """
     config = classic_config(str(folder / CONFIG_FILE), generations=generations)
     if config is None:
         raise RunError("not the folder of a run", where=folder, expected=f"a model in its {CONFIG_FILE}")
+    state = _saved(folder)
+    if state is not None:
+        _check_settings(state, config, folder)
     model = founded(config)
-    if not (folder / CHECKPOINT_FILE).exists():
-        return model, config
-    try:
-        with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
-            state = json.loads(saved[_FACTS].tobytes())
-            state["arrays"] = {
-                name.removeprefix(_ARRAYS): saved[name] for name in saved.files if name.startswith(_ARRAYS)
-            }
-        model.load_state_dict(state)
-    except _UNREADABLE as error:
-        raise _unread(folder, error) from error
+    if state is not None:
+        try:
+            model.load_state_dict(state)
+        except _UNREADABLE as error:
+            raise _unread(folder, error) from error
     return model, config
 
 
+def _saved(folder: Path) -> dict[str, Any] | None:
+    try:
+        with np.load(folder / CHECKPOINT_FILE, allow_pickle=False) as saved:
+            state: dict[str, Any] = json.loads(saved[_FACTS].tobytes())
+            state["arrays"] = {
+                name.removeprefix(_ARRAYS): saved[name] for name in saved.files if name.startswith(_ARRAYS)
+            }
+    except FileNotFoundError:
+        return None
+    except _UNREADABLE as error:
+        raise _unread(folder, error) from error
+    return state
+
+
+def _check_settings(state: Mapping[str, Any], config: ClassicConfig, folder: Path) -> None:
+    now = _settings(config)
+    then = now | state.get(_SETTINGS, {})  # of an older version it has none
+    other = [name for name in then if then[name] != now.get(name)]
+    if other:
+        raise RunError(
+            "the checkpoint is of other settings",
+            where=folder / CONFIG_FILE,
+            expected=", ".join(f"{name}: {then[name]}" for name in other),
+            got=", ".join(f"{name}: {now.get(name)}" for name in other),
+            do="Put them back, or begin a new run.",
+        )
+
+
+def _settings(config: ClassicConfig) -> dict[str, Any]:
+    """Model, seed and arguments as JSON gives them back."""
+    told = {"model": config.model, "seed": config.seed} | arguments_of(config)
+    return json.loads(json.dumps(told, default=str))
+
+
 def _unread(folder: Path, error: Exception) -> RunError:
-    return RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=str(error))
+    got = str(error) or type(error).__name__
+    return RunError("the checkpoint cannot be read", where=folder / CHECKPOINT_FILE, got=got)
 
 
-def _save(model: EvoModel, folder: Path) -> None:
+def _save(model: EvoModel, config: ClassicConfig, folder: Path) -> None:
     """The checkpoint is whole or the one before: it is made aside, synced, and then takes the place."""
-    state = model.state_dict()
+    state = model.state_dict() | {_SETTINGS: _settings(config)}
     arrays = {f"{_ARRAYS}{name}": array for name, array in state.pop("arrays").items()}
     facts = np.frombuffer(json.dumps(state).encode("utf-8"), np.uint8)
     try:

@@ -29,8 +29,8 @@ def verify_classic(run: Path) -> Verification:
     Raises:
         RunError: the checkpoint cannot be read.
     """
+    summary = summary_of(run)  # first, for of a run that is being written the last checkpoint comes before it
     model, config = checkpointed(run)
-    summary = summary_of(run)
     ended = summary.get("generations", model.tick) if summary is not None else None
     is_earlier = isinstance(ended, int) and ended < model.tick
     faults = list(_own(model))
@@ -41,7 +41,7 @@ def verify_classic(run: Path) -> Verification:
         digest_of(model),
         [Finding("files agree with the checkpoint", -1, fault) for fault in faults],
         finished=summary is not None and not is_earlier,
-        results=f"log, series and summary are those of generation {ended}" if is_earlier else "",
+        results=f"log, series and summary are those of step {ended}" if is_earlier else "",
     )
 
 

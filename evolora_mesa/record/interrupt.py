@@ -27,7 +27,7 @@ def told(name: str) -> str:
 
 
 class Killed(KeyboardInterrupt):
-    """A signal other than Ctrl-C asks for the end.
+    """A signal other than Ctrl-C, whose name it holds, asks for the end.
 
     Not a plain KeyboardInterrupt: after one of these has come out of an ``exec`` of a string, as a data class makes it,
     ``python -m`` ends as if by Ctrl-C, whatever exit code it was given.
@@ -74,7 +74,7 @@ class Leaving:
             again.start()
         else:
             self.by = signal.Signals(number).name
-            raise Killed
+            raise Killed(self.by)
 
 
 class Interrupt:

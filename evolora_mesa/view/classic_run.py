@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,7 @@ from typing import Final
 import reacton.ipyvuetify as v
 import solara
 
-from evolora_mesa.alife.runs import CHECKPOINT_FILE, ClassicConfig, checkpointed, ended_by_itself
-from evolora_mesa.errors import RunError
+from evolora_mesa.alife.runs import ClassicConfig, Mark, checkpointed, ended_by_itself, mark_of, summary_of
 from evolora_mesa.view.classic import ClassicPicture, classic_picture
 from evolora_mesa.view.panels.card import Card, Empty
 from evolora_mesa.view.panels.classic import GroundPanel, OverTimePanel
@@ -33,32 +33,29 @@ class ClassicRecord:
 
     Attributes:
         folder: of the run.
-        mark: of the checkpoint's file, by which a later one is told.
+        mark: of its files, by which a later state is told.
         ended: the model would not go further.
     """
 
     folder: Path
-    mark: tuple[int, int]
+    mark: Mark
     config: ClassicConfig
     picture: ClassicPicture
     ended: bool
 
 
 def read_classic_record(folder: Path, before: ClassicRecord | None = None) -> ClassicRecord:
-    """A run as it is on record now; ``before`` itself where there is no later checkpoint.
+    """A run as it is on record now; ``before`` itself where nothing was written since.
 
     Raises:
         RunError: it cannot be read.
     """
-    try:
-        status = (folder / CHECKPOINT_FILE).stat()
-    except OSError as error:
-        raise RunError("the checkpoint cannot be read", where=folder, got=error.strerror or str(error)) from error
-    mark = (status.st_mtime_ns, status.st_size)
+    mark = mark_of(folder)
     if before is not None and (before.folder, before.mark) == (folder, mark):
         return before
+    summary = summary_of(folder)
     model, config = checkpointed(folder)
-    return ClassicRecord(folder, mark, config, classic_picture(model), ended_by_itself(folder, model.tick))
+    return ClassicRecord(folder, mark, config, classic_picture(model), ended_by_itself(summary, model.tick))
 
 
 @solara.component
@@ -96,7 +93,8 @@ def _Head(record: ClassicRecord, going: bool, trouble: str) -> None:
         _line(f"Step {step} of {config.generations}: {outcome} {_settings(config)}")
         if not going:
             _line(_LAST, soft=True)
-        _line(f"On the command line: evolora report {record.folder} · evolora {other} {record.folder}", soft=True)
+        folder = shlex.quote(str(record.folder))
+        _line(f"On the command line: evolora report {folder} · evolora {other} {folder}", soft=True)
 
 
 def _line(text: str, *, soft: bool = False) -> None:

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from evolora_mesa.alife.runs import CHECKPOINT_FILE, classic_config, ended_by_itself, reached
+from evolora_mesa.alife.runs import CHECKPOINT_FILE, classic_config, ended_by_itself, reached, summary_of
 from evolora_mesa.errors import EvoloraError, one_line
 from evolora_mesa.record.database import connect_to_read, faults
-from evolora_mesa.record.layout import CONFIG_FILE, STORE_FILE
+from evolora_mesa.record.layout import CONFIG_FILE, STORE_FILE, SUMMARY_FILE
 from evolora_mesa.record.lock import RunLock
 from evolora_mesa.record.store import RunStore
 from evolora_mesa.strictyaml import parse_yaml
@@ -24,9 +24,11 @@ __all__ = ["Library", "RunEntry", "State", "SweepEntry"]
 
 State = Literal["running", "finished", "ended", "extinct", "stopped", "unreadable"]
 Entry = TypeVar("Entry", "RunEntry", "SweepEntry")
+Stamps = tuple[tuple[str, float, int], ...]
 
 _MOST: Final = 300  # folders, those changed last
 _RATED: Final = 20  # latest runs that say how fast a sweep goes
+_BESIDE: Final = {CHECKPOINT_FILE: (CONFIG_FILE, SUMMARY_FILE), CONFIG_FILE: ()}  # they say how a classic's run stands
 
 
 class RunEntry(NamedTuple):
@@ -89,12 +91,12 @@ class Library:
 
     def __init__(self, runs: Path, sweeps: Path) -> None:
         self._runs, self._sweeps = runs, sweeps
-        self._known_runs: dict[str, tuple[object, RunEntry]] = {}
-        self._known_sweeps: dict[str, tuple[object, SweepEntry]] = {}
+        self._known_runs: dict[str, tuple[object, RunEntry | None]] = {}
+        self._known_sweeps: dict[str, tuple[object, SweepEntry | None]] = {}
 
     def runs(self) -> tuple[RunEntry, ...]:
         """All runs, the one that changed last first; those that cannot be read say why."""
-        readers = {STORE_FILE: _run_entry, CHECKPOINT_FILE: _classic_entry}
+        readers = {STORE_FILE: _run_entry, CHECKPOINT_FILE: _classic_entry, CONFIG_FILE: _founded_entry}
         return _listed(self._runs, readers, None, self._known_runs)
 
     def sweeps(self) -> tuple[SweepEntry, ...]:
@@ -104,29 +106,30 @@ class Library:
 
 def _listed(
     parent: Path,
-    readers: Mapping[str, Callable[[Path, bool, float], Entry]],
+    readers: Mapping[str, Callable[[Path, bool, float], Entry | None]],
     lock: str | None,
-    known: dict[str, tuple[object, Entry]],
+    known: dict[str, tuple[object, Entry | None]],
 ) -> tuple[Entry, ...]:
     """An entry for every folder with a store that somebody reads, latest first; ``known`` is brought up to date.
 
     Args:
-        readers: by name of the store; in a folder with several, the first one counts.
+        readers: by name of the store; in a folder with several, the first one counts. They give `None` for what only
+            looks like one.
     """
     found = sorted(_stores(parent, tuple(readers)), key=lambda place: (-place[2], place[0].name))[:_MOST]
-    entries = {}
-    for folder, store, changed, size in found:
+    entries: dict[str, tuple[object, Entry | None]] = {}
+    for folder, store, changed, stamps in found:
         held = RunLock.is_held(folder) if lock is None else RunLock.is_held(folder, lock)
-        mark = (store, changed, size, held)
+        mark = (store, stamps, held)
         before = known.get(folder.name)
         entries[folder.name] = before if before and before[0] == mark else (mark, readers[store](folder, held, changed))
     known.clear()
     known.update(entries)
-    return tuple(entry for _, entry in entries.values())
+    return tuple(entry for _, entry in entries.values() if entry is not None)
 
 
-def _stores(parent: Path, stores: tuple[str, ...]) -> Iterator[tuple[Path, str, float, int]]:
-    """Folders with a store, its name, when it was last written, and its size with its log."""
+def _stores(parent: Path, stores: tuple[str, ...]) -> Iterator[tuple[Path, str, float, Stamps]]:
+    """Folders with a store, its name, when it was last written, and time and size of every file that belongs to it."""
     try:
         folders = [folder for folder in parent.iterdir() if not folder.name.startswith(".")]
     except OSError:  # none yet
@@ -135,16 +138,15 @@ def _stores(parent: Path, stores: tuple[str, ...]) -> Iterator[tuple[Path, str, 
         store = next((name for name in stores if (folder / name).is_file()), None)
         if store is None:
             continue
-        times, size = [], 0
-        for path in (folder / store, folder / f"{store}-wal"):
+        stamps = []
+        for name in (store, *_BESIDE.get(store, (f"{store}-wal",))):
             try:
-                status = path.stat()
+                status = (folder / name).stat()
             except OSError:
                 continue
-            times.append(status.st_mtime)
-            size += status.st_size
-        if times:
-            yield folder, store, max(times), size
+            stamps.append((name, status.st_mtime, status.st_size))
+        if stamps:
+            yield folder, store, max(when for _, when, _ in stamps), tuple(stamps)
 
 
 def _run_entry(folder: Path, held: bool, changed: float) -> RunEntry:
@@ -181,20 +183,26 @@ def _run_entry(folder: Path, held: bool, changed: float) -> RunEntry:
 
 
 def _classic_entry(folder: Path, held: bool, changed: float) -> RunEntry:
+    found = _founded_entry(folder, held, changed)
+    trouble = f"no model in its {CONFIG_FILE}"
+    return found or RunEntry(folder.name, "unreadable", changed, trouble=trouble, classic=True)
+
+
+def _founded_entry(folder: Path, held: bool, changed: float) -> RunEntry | None:
+    """That of a run which may have no checkpoint yet; `None` where the settings are none of a classic model."""
     try:
-        config = classic_config(str(folder / CONFIG_FILE))
+        config, summary = classic_config(str(folder / CONFIG_FILE)), summary_of(folder)
         step = reached(folder)
     except EvoloraError as error:
         return RunEntry(folder.name, "unreadable", changed, trouble=one_line(str(error)), classic=True)
     if config is None:
-        trouble = f"no model in its {CONFIG_FILE}"
-        return RunEntry(folder.name, "unreadable", changed, trouble=trouble, classic=True)
+        return None
     state: State = "stopped"
     if held:
         state = "running"
     elif step >= config.generations:
         state = "finished"
-    elif ended_by_itself(folder, step):
+    elif ended_by_itself(summary, step):
         state = "ended"
     seed, asked = str(config.seed), config.generations
     return RunEntry(folder.name, state, changed, config.model, seed, step, asked, classic=True)

@@ -9,13 +9,14 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from evolora_mesa.errors import ConfigError, EvoloraError, RunError
-from evolora_mesa.record.interrupt import leaving_at_once
+from evolora_mesa.record.interrupt import Killed, exit_code, leaving_at_once
 from evolora_mesa.view.opening import Opening
 
 if TYPE_CHECKING:
@@ -74,7 +75,17 @@ def serve(
         warned.show()
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(shown,), name="browser", daemon=True).start()
-        server.run([listening])
+        try:
+            server.run([listening])
+        except KeyboardInterrupt as told:
+            _leave(told)
+
+
+def _leave(told: KeyboardInterrupt) -> NoReturn:
+    """End the process on the spot: worlds that play would make it abort while Python is taken apart around them."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code(told.args[0] if isinstance(told, Killed) else "SIGINT"))
 
 
 class _Warned(logging.StreamHandler[Any]):

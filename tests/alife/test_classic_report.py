@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,24 @@ from made_classic import SMALL, killed_run, made_run_of
 
 from evolora_mesa.alife import MODELS
 from evolora_mesa.alife.figures import FIGURES, figure_of
+from evolora_mesa.alife.interface import EvoModel
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.metrics import METRICS, measure
+from evolora_mesa.alife.report import reading
 from evolora_mesa.alife.report.comparing import columns_of
 from evolora_mesa.alife.report.ground import ground_pictures
 from evolora_mesa.alife.report.making import ClassicReport
 from evolora_mesa.alife.report.reading import SHADOWS, read_classic
-from evolora_mesa.alife.runs import CHECKPOINT_FILE, LOG_FOLDER, classic_config, live, taken_up
+from evolora_mesa.alife.runs import (
+    CHECKPOINT_FILE,
+    LOG_FOLDER,
+    ClassicConfig,
+    checkpointed,
+    classic_config,
+    live,
+    taken_up,
+)
+from evolora_mesa.record.lock import RunLock
 
 SLOW = pytest.param("DigitalOrganisms", marks=pytest.mark.slow)  # its processor is compiled first
 EACH = [*(name for name in MODELS if name != "DigitalOrganisms"), SLOW]
@@ -94,7 +107,7 @@ def test_a_log_that_lost_deaths_is_told_and_nothing_is_measured_on_it(tmp_path: 
     np.savez(folder / CHECKPOINT_FILE, **kept)
     run = read_classic(folder)
     assert run.measured.error and run.finding("hill_1").value is None
-    assert [name for name, fault in run.checks().items() if fault] == ["events without a gap"]
+    assert [name for name, fault in run.checks.items() if fault] == ["events without a gap"]
     text = ClassicReport((run,)).as_markdown()
     assert "Conservation: the log is broken" in text and "n/a: the log cannot be measured" in text
 
@@ -109,7 +122,7 @@ def test_a_run_without_a_log_says_so_and_shows_its_series(tmp_path: Path) -> Non
 def test_a_run_that_was_cut_off_is_told_as_far_as_its_checkpoint(tmp_path: Path) -> None:
     run = read_classic(killed_run(tmp_path / "run", after=21), shadows=1)
     assert (run.step, run.ending) == (16, "step 16 of 30: ended early")
-    assert len(run.alive) == 17 and run.checks()
+    assert len(run.alive) == 17 and run.checks
 
 
 def test_a_run_that_went_on_says_which_files_are_of_its_earlier_end(tmp_path: Path) -> None:
@@ -120,6 +133,38 @@ def test_a_run_that_went_on_says_which_files_are_of_its_earlier_end(tmp_path: Pa
     (folder / "summary.json").write_bytes(kept)
     (note,) = read_classic(folder, shadows=1).notes
     assert "in step 16; this page is of step 24" in note
+
+
+@pytest.mark.parametrize("said", [31, None, "16", 30])
+def test_a_summary_of_no_earlier_step_is_no_earlier_end(said: object, tmp_path: Path) -> None:
+    folder = made_run_of("NKWorld", tmp_path / "run")
+    (folder / "summary.json").write_text(json.dumps({"generations": said}))
+    assert read_classic(folder, shadows=1).notes == ()
+
+
+def test_a_run_that_ends_while_its_checkpoint_is_read_is_told_as_it_was_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = killed_run(tmp_path / "run", after=21)
+    held = ExitStack()
+    held.enter_context(RunLock(folder))
+
+    def read_while_it_ends(run: Path) -> tuple[EvoModel, ClassicConfig]:
+        found = checkpointed(run)
+        live(*taken_up(run), run, lambda: True)
+        held.close()
+        return found
+
+    monkeypatch.setattr(reading, "checkpointed", read_while_it_ends)
+    run = read_classic(folder, shadows=1)
+    assert (run.ending, run.notes) == ("step 16 of 30: still running", ())
+
+
+def test_invariants_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = read_classic(made_run_of("NKWorld", tmp_path / "run"), shadows=1)
+    first = ClassicReport((run,)).as_markdown()
+    monkeypatch.setattr(reading, "INVARIANTS", {"any": lambda log: pytest.fail("it was looked at again")})
+    assert ClassicReport((run,)).as_markdown() == first
 
 
 # ---------------------------------------------------------------- several
@@ -142,6 +187,22 @@ def test_runs_that_differ_in_their_seed_alone_are_one_column(tmp_path: Path) -> 
     assert row.count("n 3") == 1 and row.count("undecided") == 2
     assert len(json.loads(report.as_json())["runs"]) == 5
     assert report.as_html().count("<svg viewBox") > 5
+
+
+def test_a_run_that_was_lived_three_times_is_one_run(tmp_path: Path) -> None:
+    report = ClassicReport.of([made_run_of("NKWorld", tmp_path / name) for name in ("one", "two", "three")])
+    assert {name: len(found) for name, found in columns_of(report.runs).items()} == {"NKWorld": 1}
+    text = report.as_markdown()
+    assert "a run of the same settings and seed already is: two, three." in text and "NKWorld 1." in text
+    row = next(line for line in text.splitlines() if line.startswith("| hill\\_1 (kinds) |"))
+    assert "undecided" in row and "n 3" not in row
+
+
+def test_of_equal_runs_one_with_a_sound_log_is_measured(tmp_path: Path) -> None:
+    sound, broken = (read_classic(made_run_of("NKWorld", tmp_path / name), shadows=1) for name in ("one", "two"))
+    broken = replace(broken, measured=replace(broken.measured, error="the log is broken"))
+    ((found,),) = columns_of([broken, sound]).values()
+    assert found.error == ""
 
 
 def test_the_series_of_the_page_are_those_of_the_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_classic import DAMAGES, damage, killed_run
 
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.runs import CHECKPOINT_FILE, LOG_FOLDER, ClassicConfig, classic_config, founded, live, taken_up
@@ -126,13 +127,13 @@ def test_a_sound_run_is_verified_and_one_that_went_on_says_what_is_older(
     lived(run)
     assert main(["verify", str(run)]) == 0
     digest = verify_classic(run).digest
-    assert capsys.readouterr().out == f"ok: generation 30, finished, digest {digest}\n"
+    assert capsys.readouterr().out == f"ok: step 30, finished, digest {digest}\n"
     with pytest.raises(Killed):
         model, config = taken_up(run, generations=60)
         live(model, config, run, lambda: model.tick < 45 or killed())
     found = verify_classic(run)
     assert (found.generation, found.ok, found.finished) == (40, True, False) and found.digest != digest
-    assert found.results == "log, series and summary are those of generation 30"
+    assert found.results == "log, series and summary are those of step 30"
 
 
 def killed() -> bool:
@@ -162,8 +163,65 @@ def test_a_log_without_some_of_its_deaths_is_found_out(tmp_path: Path, capsys: p
     assert "log" in told.out + told.err
 
 
-def test_a_checkpoint_that_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_checkpoint_that_cannot_be_read_is_one_line(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lived(tmp_path / "run")
-    (tmp_path / "run" / CHECKPOINT_FILE).write_bytes(b"PK nothing")
+    damage(tmp_path / "run", how)
     assert main(["verify", str(tmp_path / "run")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+# ---------------------------------------------------------------- settings of a checkpoint
+
+
+def edited(run: Path, before: str, after: str) -> Path:
+    config = run / "config.yaml"
+    assert before in config.read_text()
+    config.write_text(config.read_text().replace(before, after))
+    return run
+
+
+def without_settings(run: Path) -> Path:
+    """With a checkpoint as older versions wrote it."""
+    with np.load(run / CHECKPOINT_FILE) as saved:
+        kept = {name: saved[name] for name in saved.files}
+    facts = json.loads(kept["facts"].tobytes())
+    assert facts.pop("settings")
+    kept["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    np.savez(run / CHECKPOINT_FILE, **kept)
+    return run
+
+
+def test_a_checkpoint_of_other_settings_is_refused_with_both(tmp_path: Path) -> None:
+    run = edited(killed_run(tmp_path / "run", after=21), "population: 12", "population: 30")
+    with pytest.raises(
+        RunError, match=r"other settings \(.*config\.yaml\): expected population: 12, got 'population: 30'"
+    ):
+        taken_up(run)
+    run = edited(killed_run(tmp_path / "other", after=21), "seed: 3", "seed: 4")
+    with pytest.raises(RunError, match="expected seed: 3"):
+        taken_up(run)
+
+
+def test_a_setting_that_was_as_usual_and_is_given_now_is_another_one(tmp_path: Path) -> None:
+    run = edited(killed_run(tmp_path / "run", after=21), "population: 12", "population: 12\n  mutation: 0.3")
+    with pytest.raises(RunError, match=r"expected mutation: 0\.05, got .mutation: 0\.3"):
+        taken_up(run)
+
+
+def test_a_setting_that_is_written_down_as_it_usually_is_changes_nothing(tmp_path: Path) -> None:
+    run = edited(killed_run(tmp_path / "run", after=21), "population: 12", "population: 12\n  mutation: 0.05")
+    assert taken_up(run)[0].tick == 16
+
+
+def test_a_checkpoint_of_an_older_version_is_still_read(tmp_path: Path) -> None:
+    run = without_settings(killed_run(tmp_path / "run", after=21))
+    assert taken_up(run)[0].tick == 16
+
+
+def test_a_state_of_an_older_version_that_fits_nothing_is_one_line(tmp_path: Path) -> None:
+    run = without_settings(killed_run(tmp_path / "run", after=21))
+    with pytest.raises(RunError, match="the checkpoint cannot be read"):
+        taken_up(edited(run, "population: 12", "population: 12\n  sites: 9"))

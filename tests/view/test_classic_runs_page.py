@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import ipyvuetify as vw
 import pytest
 import solara
-from made_classic import killed_run, made_run_of
+from made_classic import DAMAGES, damage, founded_run, killed_run, made_run_of
 from made_run import make_run
 from page_at_hand import PageAtHand
 from staged import wait_for
@@ -63,9 +63,10 @@ def test_classics_are_listed_beside_worlds_with_how_far_they_are(tmp_path: Path)
         assert {entry.name: entry.state for entry in shelf.runs()}["cut"] == "running"
 
 
-def test_a_model_that_ended_by_itself_and_a_damaged_run_are_told_apart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_model_that_ended_by_itself_and_a_damaged_run_are_told_apart(how: str, tmp_path: Path) -> None:
     made_run_of("WolfSheep", tmp_path / "runs" / "dead", steps=500, sheep=0, wolves=2, grass=False)
-    (made_run_of("NKWorld", tmp_path / "runs" / "bad") / CHECKPOINT_FILE).write_bytes(b"PK nothing")
+    damage(made_run_of("NKWorld", tmp_path / "runs" / "bad"), how)
     entries = {entry.name: entry for entry in Library(tmp_path / "runs", tmp_path / "sweeps").runs()}
     assert entries["dead"].state == "ended" and entries["dead"].generation < 500
     assert entries["bad"].state == "unreadable" and "checkpoint cannot be read" in entries["bad"].trouble
@@ -75,6 +76,30 @@ def test_how_far_a_run_is_is_read_without_its_arrays(tmp_path: Path, monkeypatch
     run = made_run_of("NKWorld", tmp_path / "run")
     monkeypatch.setattr("json.loads", lambda text: pytest.fail("the whole state was read"))
     assert reached(run) == 30
+
+
+def test_a_run_without_any_checkpoint_is_listed_as_just_founded(tmp_path: Path) -> None:
+    folder = founded_run(tmp_path / "runs" / "new")
+    (tmp_path / "runs" / "no-run").mkdir()
+    (tmp_path / "runs" / "no-run" / "config.yaml").write_text("name: something else\n")
+    shelf = Library(tmp_path / "runs", tmp_path / "sweeps")
+    (entry,) = shelf.runs()
+    assert (entry.name, entry.world, entry.generation, entry.asked, entry.state) == ("new", "NKWorld", 0, 30, "stopped")
+    with RunLock(folder):
+        assert shelf.runs()[0].state == "running"
+
+
+def test_the_list_hears_of_an_end_and_of_a_greater_length_that_come_after_the_checkpoint(tmp_path: Path) -> None:
+    folder = made_run_of("WolfSheep", tmp_path / "runs" / "one", steps=500, sheep=0, wolves=2, grass=False)
+    shelf = Library(tmp_path / "runs", tmp_path / "sweeps")
+    summary = (folder / "summary.json").read_bytes()
+    (folder / "summary.json").unlink()
+    assert shelf.runs()[0].state == "stopped"
+    (folder / "summary.json").write_bytes(summary)
+    assert shelf.runs()[0].state == "ended"
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("generations: 500", "generations: 9000"))
+    assert shelf.runs()[0].asked == 9000
 
 
 # ---------------------------------------------------------------- one run
@@ -125,6 +150,22 @@ def test_a_record_is_read_again_only_when_there_is_a_later_checkpoint(tmp_path: 
     assert read_classic_record(folder, first) is first
     os.utime(folder / CHECKPOINT_FILE, (1, 1))
     assert read_classic_record(folder, first) is not first
+
+
+def test_a_record_is_read_again_when_its_summary_comes_after_its_last_checkpoint(tmp_path: Path) -> None:
+    folder = made_run_of("WolfSheep", tmp_path / "run", steps=500, sheep=0, wolves=2, grass=False)
+    summary = (folder / "summary.json").read_bytes()
+    (folder / "summary.json").unlink()
+    first = read_classic_record(folder)
+    (folder / "summary.json").write_bytes(summary)
+    assert (first.ended, read_classic_record(folder, first).ended) == (False, True)
+
+
+def test_a_run_without_any_checkpoint_opens_at_its_founding(runs: PageAtHand, tmp_path: Path) -> None:
+    founded_run(tmp_path / "runs" / "new one")
+    open_run(runs, "new one")
+    runs.reads("Step 0 of 30: it was cut off")
+    assert f"evolora resume '{tmp_path / 'runs' / 'new one'}'" in runs.text()
 
 
 # ---------------------------------------------------------------- several

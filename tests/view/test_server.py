@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from repetitions import repeated
 
 pytest.importorskip("solara.server.starlette")
 import solara.server.app
@@ -19,6 +20,7 @@ import solara.server.reload
 import solara.server.settings as settings
 
 from evolora_mesa.configfile import load_config
+from evolora_mesa.record.interrupt import exit_code
 from evolora_mesa.view import app
 from evolora_mesa.view.opening import Opening
 from evolora_mesa.view.server import application
@@ -124,3 +126,34 @@ def test_a_kill_while_libraries_load_is_never_lost() -> None:
     server = starting("-c", SWALLOWED)
     assert server.communicate(timeout=120) == ("", None)
     assert server.returncode == 128 + signal.SIGTERM
+
+
+PLAYING = """
+import os, signal, time
+from evolora_mesa.cli import main
+from evolora_mesa.view import server
+class Server:
+    def run(self, sockets):
+        from evolora_mesa.view.stage import Stage
+        from evolora_mesa.model import EcologyModel
+        stage = Stage(lambda: EcologyModel("smoke"), lambda world, before: world.tick)
+        while stage.status == "loading":
+            time.sleep(0.01)
+        stage.play()
+        while stage.picture < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.{told})
+        time.sleep(600)
+server._server = lambda *_: Server()
+raise SystemExit(main(["app", "smoke", "--port", "0", "--no-open"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("told", ["SIGTERM", *repeated("SIGINT")])
+def test_an_app_that_is_ended_while_a_world_plays_ends_in_order(told: str) -> None:
+    """Python alone would abort when a thread comes back from torch to an interpreter that is gone."""
+    server = starting("-c", PLAYING.replace("{told}", told))
+    said, _ = server.communicate(timeout=240)
+    assert said.startswith("The app is at http") and "Traceback" not in said, said
+    assert server.returncode == exit_code(told)

@@ -36,7 +36,7 @@ def comparison_of(runs: Sequence[ClassicFacts]) -> Document:
         sections=(
             _charts(runs, names),
             _figures(runs, names),
-            _metrics(runs),
+            _metrics(runs, names),
             _settings(runs, names),
         ),
         footer=tuple(line for run in runs for line in footer(run)),
@@ -88,7 +88,7 @@ def _figures(runs: Sequence[ClassicFacts], names: Sequence[str]) -> Section:
 def columns_of(runs: Sequence[ClassicFacts]) -> dict[str, list[Outcome]]:
     """What the ruler says, by column: of runs of the same model, settings and length, a value a seed."""
     alike: dict[str, list[ClassicFacts]] = {}
-    for run in runs:
+    for run in _distinct(runs):
         alike.setdefault(json.dumps([run.config.model, _told(run)], sort_keys=True), []).append(run)
     groups = list(alike.values())
     columns = {}
@@ -97,6 +97,16 @@ def columns_of(runs: Sequence[ClassicFacts]) -> dict[str, list[Outcome]]:
         name = _column_name(group[0], rivals)
         columns[name] = [replace(run.measured, column=name) for run in group]
     return columns
+
+
+def _distinct(runs: Sequence[ClassicFacts]) -> list[ClassicFacts]:
+    """One of all that have their seed in common too: what is lived again says nothing new."""
+    found: dict[str, ClassicFacts] = {}
+    for run in runs:
+        key = json.dumps([run.config.model, run.config.seed, _told(run)], sort_keys=True)
+        if key not in found or found[key].measured.error:
+            found[key] = run
+    return list(found.values())
 
 
 def _told(run: ClassicFacts) -> dict[str, str]:
@@ -110,12 +120,16 @@ def _column_name(run: ClassicFacts, rivals: Sequence[ClassicFacts]) -> str:
     return " ".join([run.config.model, *(f"{name}={own[name]}" for name in different)])
 
 
-def _metrics(runs: Sequence[ClassicFacts]) -> Section:
+def _metrics(runs: Sequence[ClassicFacts], names: Sequence[str]) -> Section:
     columns = columns_of(runs)
+    counted = _distinct(runs)
+    again = ", ".join(name for name, run in zip(names, runs, strict=True) if run not in counted)
+    left_out = (Note(f"Not counted, for a run of the same settings and seed already is: {again}."),) if again else ()
     others = tuple(name for name in METRICS if name not in MAIN)
     seeds = ", ".join(f"{name} {len(found)}" for name, found in columns.items())
     blocks: tuple[Block, ...] = (
         *map(Note, RULES[:3]),
+        *left_out,
         _metric_table(columns, MAIN),
         Folded("All other metrics", (_metric_table(columns, others),)),
     )

@@ -71,7 +71,7 @@ def _figures(run: ClassicFacts) -> dict[str, Any]:
         "causes": run.causes,
         "dynamics": class_of([run.measured]),
         "metrics": {name: _finding(run, name) for name in METRICS},
-        "invariants": run.checks(),
+        "invariants": run.checks,
         "energy": None if accounts is None else {"moved": accounts.moved, "gained": accounts.gained},
     }
 

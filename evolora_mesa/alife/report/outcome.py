@@ -52,7 +52,7 @@ def _evolution(facts: ClassicFacts) -> str:
 
 def conservation(facts: ClassicFacts) -> str:
     """Whether the log adds up, in a sentence."""
-    checks = facts.checks()
+    checks = facts.checks
     if not checks:
         return "there is no event log to check (record: false)."
     broken = [f"{name}: {fault}" for name, fault in checks.items() if fault is not None]
@@ -82,7 +82,7 @@ def tiles(facts: ClassicFacts) -> tuple[Tile, ...]:
     if not facts.is_kept:
         return (steps,)
     outside, shaded = beside_drift(facts)
-    broken = any(fault is not None for fault in facts.checks().values())
+    broken = any(fault is not None for fault in facts.checks.values())
     return (
         steps,
         Tile("Alive", number(facts.alive[-1]), f"{number(facts.founders)} founders"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evolora_mesa.alife import model_class
 from evolora_mesa.alife.compare.outcome import Outcome
 from evolora_mesa.alife.compare.work import outcome_of
 from evolora_mesa.alife.invariants import INVARIANTS, energy_changes
 from evolora_mesa.alife.log import EventLog
 from evolora_mesa.alife.log_schema import CAUSES, OPS
 from evolora_mesa.alife.metrics import METRICS, Finding
-from evolora_mesa.alife.runs import ClassicConfig, checkpointed, ended_by_itself, summary_of
+from evolora_mesa.alife.runs import ClassicConfig, arguments_of, checkpointed, ended_by_itself, summary_of
 from evolora_mesa.errors import LogError
 from evolora_mesa.record.lock import RunLock
 
@@ -119,6 +117,7 @@ class ClassicFacts:
         """There is a log."""
         return self.log.enabled
 
+    @cached_property
     def checks(self) -> dict[str, str | None]:
         """What is wrong by invariant, None for nothing; after the first fault no others are looked at."""
         found: dict[str, str | None] = {}
@@ -145,6 +144,8 @@ def read_classic(run: Path, *, shadows: int = SHADOWS) -> ClassicFacts:
     Raises:
         RunError: it cannot be read.
     """
+    # Before the checkpoint: the last one, and then the summary, may come while it is read.
+    is_held, summary = RunLock.is_held(run), summary_of(run)
     model, config = checkpointed(run)
     log = model.log
     try:
@@ -157,34 +158,28 @@ def read_classic(run: Path, *, shadows: int = SHADOWS) -> ClassicFacts:
     return ClassicFacts(
         path=run,
         config=config,
-        arguments=_arguments(config),
+        arguments=arguments_of(config),
         step=model.tick,
-        ending=_ending(run, model, config),
+        ending=_ending(model, config, summary, is_held=is_held),
         series={name: np.array(values, float) for name, values in model.series().items()},
         log=log,
         picture=model.picture(),
         measured=measured,
-        notes=_notes(run, model.tick),
+        notes=_notes(summary, model.tick),
     )
 
 
-def _arguments(config: ClassicConfig) -> dict[str, Any]:
-    known = inspect.signature(model_class(config.model).__init__).parameters
-    usual = {name: known[name].default for name in known if name not in ("self", "rng")}
-    return usual | config.set
-
-
-def _ending(run: Path, model: EvoModel, config: ClassicConfig) -> str:
+def _ending(model: EvoModel, config: ClassicConfig, summary: Mapping[str, Any] | None, *, is_held: bool) -> str:
     if model.tick >= config.generations:
         return f"finished after {model.tick} steps"
-    if not model.running or ended_by_itself(run, model.tick):
+    if not model.running or ended_by_itself(summary, model.tick):
         return f"the model ended by itself in step {model.tick} of {config.generations}"
-    state = "still running" if RunLock.is_held(run) else "ended early"
+    state = "still running" if is_held else "ended early"
     return f"step {model.tick} of {config.generations}: {state}"
 
 
-def _notes(run: Path, step: int) -> tuple[str, ...]:
-    told = (summary_of(run) or {}).get("generations", step)
-    if told == step:
+def _notes(summary: Mapping[str, Any] | None, step: int) -> tuple[str, ...]:
+    told = (summary or {}).get("generations")
+    if not isinstance(told, int) or told >= step:
         return ()
     return (f"log/, series.csv and summary.json are of an earlier end, in step {told}; this page is of step {step}.",)

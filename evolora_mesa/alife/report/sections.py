@@ -121,7 +121,7 @@ def _conserved(facts: ClassicFacts) -> Section:
     about = (
         "A log that loses agents or energy would make drift look like evolution, so it is checked before it is read."
     )
-    checks = facts.checks()
+    checks = facts.checks
     if not checks:
         return Section("conservation", "Conservation", about, (Note(_NO_LOG, empty=True),))
     rows = tuple((name, "holds" if fault is None else f"broken: {fault}") for name, fault in checks.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -205,9 +206,9 @@ def test_it_all_works_on_a_machine_without_a_network() -> None:
     bare = ["unshare", "-n", "sh", "-c"]
     if subprocess.run([*bare, "ip link set lo up"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespaces here")
-    tests = f"{Path(__file__)} -m 'not slow' -q -p no:cacheprovider"
+    tests = [sys.executable, "-m", "pytest", str(Path(__file__)), "-m", "not slow", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [*bare, f"ip link set lo up; {sys.executable} -m pytest {tests}"],
+        [*bare, f"ip link set lo up; {shlex.join(tests)}"],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,3 +42,23 @@ def opened(on_petri: None) -> Iterator[Any]:
     for session in sessions:
         session.close()
     assert all(session.stage.value.join(LONGEST_WAIT) for session in sessions)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The Runs page over an empty folder ``runs``."""
+    import solara
+    from page_at_hand import PageAtHand
+
+    from evolora_mesa.view import classic_run, pages, replay
+    from evolora_mesa.view.pages.runs import RunsPage
+
+    for room in (pages.runs, replay, classic_run):  # whoever tests has no second to wait
+        monkeypatch.setattr(room, "LOOK", 0.05)
+    (tmp_path / "runs").mkdir()
+    session = SimpleNamespace(
+        runs_folder=tmp_path / "runs", sweeps_folder=tmp_path / "sweeps", run="", dark=solara.Reactive(False)
+    )
+    at_hand = PageAtHand(RunsPage(session))
+    yield at_hand
+    at_hand.close()

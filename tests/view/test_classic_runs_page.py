@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import ipyvuetify as vw
 import pytest
-import solara
 from made_classic import DAMAGES, damage, founded_run, killed_run, made_run_of
 from made_run import make_run
 from page_at_hand import PageAtHand
@@ -17,24 +14,9 @@ from staged import wait_for
 
 from evolora_mesa.alife.runs import CHECKPOINT_FILE, live, reached, taken_up
 from evolora_mesa.record.lock import RunLock
-from evolora_mesa.view import classic_run, pages
 from evolora_mesa.view.chart import ChartWidget
 from evolora_mesa.view.classic_run import read_classic_record
 from evolora_mesa.view.library import Library
-from evolora_mesa.view.pages.runs import RunsPage
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageAtHand]:
-    for room in (pages.runs, classic_run):  # whoever tests has no second to wait
-        monkeypatch.setattr(room, "LOOK", 0.05)
-    (tmp_path / "runs").mkdir()
-    session = SimpleNamespace(
-        runs_folder=tmp_path / "runs", sweeps_folder=tmp_path / "sweeps", run="", dark=solara.Reactive(False)
-    )
-    at_hand = PageAtHand(RunsPage(session))
-    yield at_hand
-    at_hand.close()
 
 
 def open_run(runs: PageAtHand, name: str) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import ipyvuetify as vw
 import pytest
@@ -15,26 +13,12 @@ from page_at_hand import PageAtHand
 from staged import still, wait_for
 
 from evolora_mesa.record.lock import RunLock
-from evolora_mesa.view import pages, replay
+from evolora_mesa.view import replay
 from evolora_mesa.view.chart import ChartWidget
 from evolora_mesa.view.charts.compare import FIGURES, compare_chart
 from evolora_mesa.view.course import Course
-from evolora_mesa.view.pages.runs import RunsPage
 from evolora_mesa.view.playback import read_recording
 from evolora_mesa.view.theme import LIGHT
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageAtHand]:
-    for room in (pages.runs, replay):  # whoever tests has no second to wait
-        monkeypatch.setattr(room, "LOOK", 0.05)
-    (tmp_path / "runs").mkdir()
-    session = SimpleNamespace(
-        runs_folder=tmp_path / "runs", sweeps_folder=tmp_path / "sweeps", run="", dark=solara.Reactive(False)
-    )
-    at_hand = PageAtHand(RunsPage(session))
-    yield at_hand
-    at_hand.close()
 
 
 def open_first(runs: PageAtHand) -> None:

@@ -15,15 +15,13 @@ from evolora_mesa.alife.report.outcome import outcome, verdict_of
 from evolora_mesa.alife.report.reading import ClassicFacts, read_classic
 from evolora_mesa.alife.report.sections import report_of
 from evolora_mesa.record.report.document import Document
-from evolora_mesa.record.report.making import plain
-from evolora_mesa.record.report.markdown import to_markdown
-from evolora_mesa.record.report.page import to_html
+from evolora_mesa.record.report.making import Rendered, plain
 
 __all__ = ["ClassicReport"]
 
 
 @dataclass(frozen=True, eq=False)
-class ClassicReport:
+class ClassicReport(Rendered):
     """What is known of one run, or of several, of classic models."""
 
     runs: tuple[ClassicFacts, ...]
@@ -39,12 +37,6 @@ class ClassicReport:
 
     def document(self) -> Document:
         return report_of(self.runs[0]) if len(self.runs) == 1 else comparison_of(self.runs)
-
-    def as_html(self) -> str:
-        return to_html(self.document())
-
-    def as_markdown(self) -> str:
-        return to_markdown(self.document())
 
     def as_json(self) -> str:
         """Figures for programs: ``{"runs": [...]}``; what has no value is null."""

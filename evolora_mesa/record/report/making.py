@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,24 @@ from evolora_mesa.record.report.page import to_html
 from evolora_mesa.record.report.reading import RunFacts, read_run
 from evolora_mesa.record.report.sections import report_of
 
-__all__ = ["Report", "plain"]
+__all__ = ["Rendered", "Report", "plain"]
+
+
+class Rendered(ABC):
+    """A document in the forms in which people have it."""
+
+    @abstractmethod
+    def document(self) -> Document: ...
+
+    def as_html(self) -> str:
+        return to_html(self.document())
+
+    def as_markdown(self) -> str:
+        return to_markdown(self.document())
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(Rendered):
     """What is known of one run, or of several.
 
     Attributes:
@@ -46,12 +60,6 @@ class Report:
 
     def document(self) -> Document:
         return report_of(self.runs[0], self.answered) if len(self.runs) == 1 else comparison_of(self.runs)
-
-    def as_html(self) -> str:
-        return to_html(self.document())
-
-    def as_markdown(self) -> str:
-        return to_markdown(self.document())
 
     def as_json(self) -> str:
         """Figures for programs: ``{"runs": [...]}``; what has no value is null."""
